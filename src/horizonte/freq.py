@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from horizonte.errors import DataFault
 
 MIN_STEP = pd.Timedelta(seconds=1)
 MAX_STEP = pd.Timedelta(days=7)
+_DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
 def step(freq: str | pd.Timedelta) -> pd.Timedelta:
@@ -24,8 +27,26 @@ def step(freq: str | pd.Timedelta) -> pd.Timedelta:
 
 def iso(freq: str | pd.Timedelta) -> str:
     """Return ``freq`` as the shortest ISO-8601 duration, such as ``PT30M`` or ``P1D``."""
-    seconds = int(step(freq).total_seconds())
-    days, rest = divmod(seconds, 86_400)
+    return written(step(freq))
+
+
+def duration(text: str) -> pd.Timedelta:
+    """Return the ISO-8601 duration ``text``, such as ``PT37H`` or ``P7D``; raise DataFault.
+
+    Months and years have no fixed length and are refused; pandas would read P1M as a minute.
+    """
+    found = _DURATION.fullmatch(text.strip().upper())
+    if not found or not any(found.groups()):
+        raise DataFault("duration", text, "an ISO-8601 duration of fixed length",
+                        "write it as PT2H or P7D")
+    weeks, days, hours, minutes, seconds = (part or "0" for part in found.groups())
+    return pd.Timedelta(weeks=int(weeks), days=int(days), hours=int(hours),
+                        minutes=int(minutes), seconds=int(seconds))
+
+
+def written(span: pd.Timedelta) -> str:
+    """Return ``span``, a whole number of seconds, as the shortest ISO-8601 duration."""
+    days, rest = divmod(int(span.total_seconds()), 86_400)
     hours, rest = divmod(rest, 3_600)
     minutes, rest = divmod(rest, 60)
     date = f"{days}D" if days else ""
@@ -49,9 +70,9 @@ def _parse(freq: str) -> pd.Timedelta:
     text = freq.strip()
     try:
         if text.upper().startswith("P"):
-            return pd.Timedelta(text.upper())
+            return duration(text)
         return pd.Timedelta(pd.tseries.frequencies.to_offset(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, DataFault):
         raise _refused(freq) from None
 
 

@@ -1,0 +1,90 @@
+"""The whole product on the sample data, one step after the other, each timed and explained."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+
+from horizonte import jobs, paths
+from horizonte.config import settings
+from horizonte.embedded import services
+from horizonte.errors import ServiceFault
+from horizonte.retrain.publish import publish
+from horizonte.serve import run as service
+from horizonte.store.connection import connect
+
+ASKED = {"series": ["vic/demand_mw"], "horizon": 4, "levels": [80]}
+Answer = TypeVar("Answer")
+out = Console(soft_wrap=True, highlight=False)
+
+
+def run(*, detach: bool) -> None:
+    """Go from nothing (or from what is there) to a served forecast; raise Fault at what fails.
+
+    Writes the seconds of each step to ``demo.json`` in the home. Serves until Ctrl-C unless
+    ``detach``; the services then stay until ``horizonte down``.
+    """
+    root = paths.project_root()
+    seconds: dict[str, float] = {}
+    _step("services", "Start the embedded PostgreSQL and S3", services.up, seconds)
+    _step("pipeline", "Load the sample, train, evaluate, report: dvc repro", lambda: _dvc(root, "repro"), seconds)
+    _step("push", "Version data and models in the bucket: dvc push", lambda: _dvc(root, "push"), seconds)
+    _step("publish", "Make the trained model the champion", lambda: _publish(root), seconds)
+    _step("forecast", "Issue and store a forecast of every target", jobs.forecast, seconds)
+    url = _step("serve", "Start the forecast service", lambda: service.start(), seconds)
+    answer = _step("ask", f"Ask it for a forecast: POST {url}/forecast", lambda: ask(url), seconds)
+    out.print_json(json.dumps(answer))
+    (settings().home_folder() / "demo.json").write_text(json.dumps(seconds, indent=1))
+    _what_to_open(root, url)
+    if not detach:
+        service.wait()
+
+
+def ask(url: str) -> dict[str, object]:
+    """Return the running service's answer to one small question about the sample."""
+    request = urllib.request.Request(  # noqa: S310 (our own loopback address)
+        f"{url}/forecast", json.dumps(ASKED).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+        return dict(json.load(response))
+
+
+def _step(name: str, says: str, do: Callable[[], Answer], seconds: dict[str, float]) -> Answer:
+    out.print(f"[bold]▸ {says}[/bold]")
+    began = time.perf_counter()
+    result = do()
+    seconds[name] = round(time.perf_counter() - began, 2)
+    out.print(f"  done in {seconds[name]:.1f} s", style="dim")
+    return result
+
+
+def _dvc(root: Path, command: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "dvc", command], cwd=root, check=False)
+    if done.returncode:
+        raise ServiceFault(f"dvc {command}", f"exit code {done.returncode}", "a success",
+                           "read the stage's error above, mend it and run again")
+
+
+def _publish(root: Path) -> str:
+    with connect() as conn:
+        return publish(conn, root / "data/models/model", s3=services.endpoints().s3, why="demo")
+
+
+def _what_to_open(root: Path, url: str) -> None:
+    out.print("\n[bold]What to open[/bold]")
+    for what, where in (
+        ("API documentation", f"{url}/docs"),
+        ("reports", (root / "data/reports/index.html").as_uri()),
+        ("JupyterLab", "make lab"),
+        ("your own spreadsheet", "horizonte quick FILE --horizon 48"),
+        ("stop everything", "make down"),
+    ):
+        out.print(f"  {what:<22}{where}")

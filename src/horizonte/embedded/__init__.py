@@ -1,0 +1,1 @@
+"""PostgreSQL and S3 that come with the Python environment, on loopback, as whoever starts them."""

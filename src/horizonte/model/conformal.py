@@ -1,0 +1,141 @@
+"""Intervals by split conformal calibration, per series and band of lead times.
+
+Quantiles of standardised residuals, made out of sample before the test period, are carried over
+to new forecasts (Vovk et al. 2005; finite-sample ranks as in Lei et al. 2018,
+https://doi.org/10.1080/01621459.2017.1307116). Residuals keep their sign, so bands may be
+lopsided, and are divided by the local spread, so bands are wide where errors are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from horizonte import freq
+from horizonte.contracts import QUANTILE_COLUMNS, QUANTILES
+from horizonte.model.spread import Spread
+from horizonte.prepare.windows import Reals
+
+SHARES = (1 / 48, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # upper ends of the bands, of the horizon
+PRIOR = 20  # cutoffs that a series must have before its own quantiles count half
+NORMAL = (-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645)  # of a panel without any residual
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns a mean into quantiles, learnt on forecasts issued before the test period."""
+
+    ends: list[int]  # last lead (steps) of each band
+    unit: dict[str, list[float]]  # per series and band, the usual absolute error
+    offsets: dict[str, list[list[float]]]  # per series, band and quantile, in units
+    panel: list[list[float]]  # offsets of a series that has none, in units
+    ratio: list[float]  # per band, unit over the series' own standard deviation
+    spread: Spread
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, *, meta: pd.DataFrame, horizon: int) -> Calibration:
+        """Calibrate on BACKTEST rows of one model over the selection period.
+
+        ``rows`` carry a column ``deviation``, the standard deviation of the series' history, so
+        that a series without residuals can borrow. Bands are ``SHARES`` of ``horizon`` steps.
+        """
+        rows = rows.dropna(subset=["y", "mean"])
+        step = freq.step(meta["freq"].iloc[0])
+        ends = sorted({max(1, int(share * horizon)) for share in SHARES})
+        rows = rows.assign(band=_band(((rows["ds"] - rows["cutoff"]) / step).to_numpy(), ends),
+                           error=rows["y"] - rows["mean"])
+        usual = rows["error"].abs().groupby([rows["unique_id"], rows["band"]]).transform("mean")
+        rows = rows.assign(usual=usual.where(usual > 0, 1.0))
+        spread = Spread.of(rows.assign(size=rows["error"].abs() / rows["usual"]), meta=meta)
+        rows["score"] = rows["error"] / rows["usual"] / spread.at(rows, meta=meta)
+        panel = _offsets(rows, len(ends))
+        return cls(
+            ends, {u: _units(r, len(ends)) for u, r in rows.groupby("unique_id")},
+            {u: _shrunk(r, panel).tolist() for u, r in rows.groupby("unique_id")},
+            panel.tolist(), _ratio(rows, len(ends)), spread,
+        )
+
+    def quantiles(self, rows: pd.DataFrame, *, meta: pd.DataFrame) -> Reals:
+        """Return ``[rows, 7]`` quantiles, ordered, for rows (unique_id, ds, mean, lead, deviation).
+
+        ``lead`` counts steps from the last observation; beyond the calibrated horizon the bands
+        widen as its square root.
+        """
+        lead = rows["lead"].to_numpy(float)
+        band = _band(lead, self.ends)
+        offset, unit = np.zeros((len(rows), len(QUANTILES))), np.zeros(len(rows))
+        for uid, index in rows.groupby("unique_id").indices.items():
+            mine = band[index]
+            offset[index] = np.array(self.offsets.get(uid, self.panel))[mine]
+            borrowed = np.array(self.ratio)[mine] * rows["deviation"].to_numpy(float)[index]
+            unit[index] = np.array(self.unit[uid])[mine] if uid in self.unit else borrowed
+        growth = np.sqrt(np.maximum(lead / self.ends[-1], 1.0))
+        width = unit * self.spread.at(rows, meta=meta) * growth
+        found = rows["mean"].to_numpy(float)[:, None] + offset * width[:, None]
+        return np.maximum.accumulate(found, axis=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the calibration as what JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Calibration:
+        """Return what ``to_json`` gave."""
+        return cls(**(stored | {"spread": Spread(**stored["spread"])}))
+
+
+def calibrated(
+    rows: pd.DataFrame, calibration: Calibration, *, meta: pd.DataFrame
+) -> pd.DataFrame:
+    """Return ``rows`` with their quantile columns filled, clipped to the limits in ``meta``.
+
+    The mean is clipped too. A limit that is null does not clip.
+    """
+    found = np.column_stack([rows["mean"].to_numpy(float), calibration.quantiles(rows, meta=meta)])
+    limits = meta.set_index("unique_id")[["lower", "upper"]].reindex(rows["unique_id"]).to_numpy(float)
+    low = np.where(np.isnan(limits[:, 0]), -np.inf, limits[:, 0])[:, None]
+    high = np.where(np.isnan(limits[:, 1]), np.inf, limits[:, 1])[:, None]
+    found = np.minimum(np.maximum(found, low), high)
+    names = ["mean", *QUANTILE_COLUMNS]
+    return rows.assign(**{name: found[:, i] for i, name in enumerate(names)})
+
+
+def _band(lead: Reals, ends: list[int]) -> np.ndarray:
+    return np.minimum(np.searchsorted(ends, lead, side="left"), len(ends) - 1)
+
+
+def _units(rows: pd.DataFrame, bands: int) -> list[float]:
+    usual = rows.groupby("band")["error"].apply(lambda e: float(e.abs().mean()))
+    return [float(v) for v in usual.reindex(range(bands)).ffill().bfill()]
+
+
+def _shrunk(rows: pd.DataFrame, panel: Reals) -> Reals:
+    cutoffs = rows["cutoff"].nunique()
+    return (cutoffs * _offsets(rows, len(panel)) + PRIOR * panel) / (cutoffs + PRIOR)
+
+
+def _offsets(rows: pd.DataFrame, bands: int) -> Reals:
+    """Return the conformal quantiles ``[band, quantile]`` of the standardised residuals."""
+    whole = _ranked(rows["score"].to_numpy())
+    own = {band: _ranked(part.to_numpy()) for band, part in rows.groupby("band")["score"]}
+    return np.array([own.get(band, whole) for band in range(bands)])
+
+
+def _ranked(scores: Reals) -> Reals:
+    """Return the scores at the ranks that cover at least their level in a finite sample."""
+    n, ordered = len(scores), np.sort(scores)
+    if n == 0:
+        return np.array(NORMAL)
+    ranks = [np.ceil((n + 1) * q) if q > 0.5 else np.floor((n + 1) * q) for q in QUANTILES]
+    out = ordered[np.clip(np.array(ranks, int) - 1, 0, n - 1)]
+    out[len(QUANTILES) // 2] = np.median(scores)
+    return np.maximum.accumulate(out)
+
+
+def _ratio(rows: pd.DataFrame, bands: int) -> list[float]:
+    share = (rows["usual"] / rows["deviation"].where(rows["deviation"] > 0)).groupby(rows["band"]).median()
+    filled = share.reindex(range(bands)).ffill().bfill().fillna(1.0)
+    return [float(v) for v in filled]

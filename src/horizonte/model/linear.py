@@ -1,0 +1,164 @@
+"""Ridge regression on lags and calendar, per series and band of lead times."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from horizonte.errors import ModelFault
+from horizonte.model.fallback import Levels
+from horizonte.prepare.features import Cells, Matrix, matrix, serving_cells, targets, training_cells
+from horizonte.prepare.windows import Reals, Windows
+
+ROWS = 12_000  # bound on the cells that one series is fitted on
+BANDS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2)  # where bands of lead times start, as shares of the horizon
+PENALTY = 3.0
+FAR = 5.0  # standard deviations beyond which a feature is read as this far
+
+
+@dataclass(frozen=True)
+class FittedLinear:
+    """Coefficients ``[series, band, feature]`` over the standardised matrix, intercept last."""
+
+    names: tuple[str, ...]
+    series: tuple[str, ...]
+    centre: Reals  # [series, feature]
+    spread: Reals  # [series, feature]
+    weights: Reals  # [series, band, feature + 1]
+    reach: Reals  # [series, 2] smallest and largest answer, in scales from the level
+    starts: Reals  # [band] first lead of each band
+    levels: Levels
+    meta: pd.DataFrame
+    name: str = "linear"
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def predict(self, windows: Windows) -> Reals:
+        """Return expected values ``[n, horizon]``; NaN for series that were not fitted."""
+        built = _design(matrix(windows, serving_cells(windows), meta=self.meta))
+        values = _aligned(built, self.names)
+        at = {uid: i for i, uid in enumerate(self.series)}
+        owner = np.repeat([at.get(str(uid), -1) for uid in windows.unique_id], windows.horizon)
+        move = self._moves(values, owner, built.values[:, built.names.index("lead")])
+        mean = (built.level + built.scale * move).reshape(len(windows), windows.horizon)
+        mean = self.levels.fill(windows, mean)
+        mean[(owner < 0).reshape(mean.shape)] = np.nan
+        return mean
+
+    def save(self, folder: Path) -> None:
+        """Write ``linear.json`` and one ``.npy`` per array."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for array in _ARRAYS:
+            np.save(folder / f"{array}.npy", getattr(self, array), allow_pickle=False)
+        card = {"names": self.names, "series": self.series, "levels": self.levels.values,
+                "failed": self.failed, "places": self.meta.to_dict("records")}
+        (folder / "linear.json").write_text(json.dumps(card, indent=1))
+
+    def _moves(self, values: Reals, owner: np.ndarray, lead: Reals) -> Reals:
+        """Return scales from the level. Summed feature by feature: a row's bits are its own."""
+        band = np.maximum(np.searchsorted(self.starts, lead, side="right") - 1, 0)
+        total = self.weights[owner, band, -1]
+        for j in range(values.shape[1]):
+            z = (values[:, j] - self.centre[owner, j]) / self.spread[owner, j]
+            total = total + np.clip(np.nan_to_num(z), -FAR, FAR) * self.weights[owner, band, j]
+        return np.clip(total, self.reach[owner, 0], self.reach[owner, 1])
+
+
+_ARRAYS = ("centre", "spread", "weights", "reach", "starts")
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The family of ridge regressions."""
+
+    name: str = "linear"
+    costly: bool = False
+
+    def fit(self, windows: Windows, *, meta: pd.DataFrame, seed: int) -> FittedLinear:
+        """Fit every series on its own history; a series that never moved is named in ``failed``."""
+        places = meta[["unique_id", "zone", "holidays"]]
+        starts = np.unique([1 + int(share * windows.horizon) for share in BANDS]).astype(float)
+        names: tuple[str, ...] = ()
+        fits, failed = {}, {}
+        for row, uid in enumerate(windows.unique_id):
+            one = windows.take([row])
+            cells = training_cells(one, count=ROWS, seed=seed)
+            built = _design(matrix(one, cells, meta=places))
+            moved = built.scale > 0
+            if moved.sum() < 2 * len(built.names):
+                failed[str(uid)] = f"{int(moved.sum())} usable rows are too few to fit {len(built.names)} features"
+                continue
+            names = built.names
+            fits[str(uid)] = _ridge(built, targets(one, cells), moved, starts)
+        empty = [np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0, 1)), np.zeros((0, 2))]
+        arrays = [np.stack(part) for part in zip(*fits.values(), strict=True)] if fits else empty
+        return FittedLinear(names, tuple(fits), *arrays, starts, Levels.of(windows), places, failed=failed)
+
+    def load(self, folder: Path) -> FittedLinear:
+        """Return what ``save`` wrote; raise ModelFault when a file is absent or damaged."""
+        try:
+            card = json.loads((folder / "linear.json").read_text())
+            arrays = [np.load(folder / f"{array}.npy", allow_pickle=False) for array in _ARRAYS]
+            return FittedLinear(tuple(card["names"]), tuple(card["series"]), *arrays,
+                                Levels(card["levels"]), pd.DataFrame(card["places"]),
+                                failed=card["failed"])
+        except (OSError, ValueError, KeyError) as why:
+            raise ModelFault("linear", str(folder), "a saved linear model",
+                             "fetch the model folder again") from why
+
+
+def _ridge(built: Matrix, y: Reals, moved: np.ndarray, starts: Reals) -> tuple[Reals, Reals, Reals, Reals]:
+    from sklearn.linear_model import Ridge  # noqa: PLC0415 (heavy)
+
+    values, lead = built.values[moved], built.values[moved, built.names.index("lead")]
+    goal = (y[moved] - built.level[moved]) / built.scale[moved]
+    seen = np.where(np.isfinite(values), values, np.nan)
+    centre = np.nan_to_num(_quiet(np.nanmean, seen))
+    spread = np.nan_to_num(_quiet(np.nanstd, seen))
+    spread = np.where(spread > 1e-9, spread, 1.0)
+    z = np.clip(np.nan_to_num((seen - centre) / spread), -FAR, FAR)
+    band = np.searchsorted(starts, lead, side="right") - 1
+    weights = np.zeros((len(starts), values.shape[1] + 1))
+    for b in range(len(starts)):
+        mine = band == b if (band == b).sum() > 2 * values.shape[1] else np.ones(len(band), bool)
+        model = Ridge(alpha=PENALTY).fit(z[mine], goal[mine])
+        weights[b] = [*model.coef_, model.intercept_]
+    low, high = np.min(goal), np.max(goal)
+    return centre, spread, weights, np.array([low, high])
+
+
+def _quiet(function, values: Reals) -> Reals:  # type: ignore[no-untyped-def]  # np.nanmean, np.nanstd
+    import warnings  # noqa: PLC0415 (one use)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.asarray(function(values, axis=0))
+
+
+def _aligned(built: Matrix, names: tuple[str, ...]) -> Reals:
+    found = dict(zip(built.names, built.values.T, strict=True))
+    nothing = np.full(len(built.level), np.nan)
+    return np.column_stack([found.get(name, nothing) for name in names]) if names else np.zeros((len(nothing), 0))
+
+
+def _design(built: Matrix) -> Matrix:
+    """Add what a line cannot bend by itself: waves of the day, by working day, and of the year."""
+    found = dict(zip(built.names, built.values.T, strict=True))
+    hour, weekday = found["hour"], found["weekday"]
+    rest = np.where((weekday >= 5) | (np.nan_to_num(found.get("holiday", 0 * hour)) > 0), 1.0, 0.0)
+    out = {k: v for k, v in found.items() if k not in ("hour", "weekday", "day_of_year")}
+    for k in range(1, 7):
+        for name, wave in (("sin", np.sin), ("cos", np.cos)):
+            out[f"hour_{name}{k}"] = wave(2 * np.pi * k * hour / 24)
+            out[f"rest_hour_{name}{k}"] = rest * out[f"hour_{name}{k}"]
+    for day in range(7):
+        out[f"weekday_{day}"] = (weekday == day).astype(float)
+    for name, wave in (("sin", np.sin), ("cos", np.cos)):
+        out[f"year_{name}"] = wave(2 * np.pi * found["day_of_year"] / 365.25)
+    return Matrix(tuple(out), np.column_stack(list(out.values())), built.level, built.scale)
+
+
+FAMILIES = {"linear": Linear()}

@@ -1,0 +1,95 @@
+"""From histories to champions: backtest, choice, calibration and the fit that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from horizonte.contracts import BACKTEST
+from horizonte.model.backtest import Group, Known, Progress, Tried, backtest, fit, run
+from horizonte.model.budget import affordable
+from horizonte.model.conformal import Calibration
+from horizonte.model.ensemble import NAME, ensemble_rows
+from horizonte.model.families import expand
+from horizonte.model.forecaster import Forecaster, deviation, places
+from horizonte.model.protocol import Fitted
+from horizonte.model.selection import Selection, select
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train: which families, from which seed, at what cost, in how many processes."""
+
+    families: Sequence[str]
+    seed: int
+    budget_seconds: float | None = None
+    n_jobs: int = 1
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gave: a champion per freq, the evidence it was chosen on, and what it cost."""
+
+    forecasters: dict[str, Forecaster]
+    backtest: pd.DataFrame  # BACKTEST of the families over the given folds
+    ledger: pd.DataFrame  # one row per family, freq and fit; seconds, tried, failed, skipped
+    skipped: dict[str, dict[str, str]]  # freq → family → why it was not run
+
+
+def train(
+    groups: Sequence[Group], folds: pd.DataFrame, *, final: dict[str, pd.Timestamp], plan: Plan,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train the champion of every group on its selection folds, and fit it on all history.
+
+    ``folds`` are FOLD rows; every period is forecast, only ``selection`` chooses and calibrates.
+    ``final`` gives per freq the cutoff of the fit that ships.
+    """
+    skipped = {g.freq: affordable(g, folds, final=final[g.freq], plan=plan) for g in groups}
+    families = {g.freq: [n for n in expand(plan.families) if n not in skipped[g.freq]] for g in groups}
+    tried = backtest(groups, folds, families=families, seed=plan.seed, n_jobs=plan.n_jobs, progress=progress)
+    chosen = [folds.loc[(folds["freq"] == g.freq) & (folds["period"] == "selection")] for g in groups]
+    evidence = [only(tried.backtest, rows) for rows in chosen]
+    jobs = [(g, final[g.freq], rows, plan.seed) for g, rows in zip(groups, evidence, strict=True)]
+    made = list(run(ship, jobs, n_jobs=plan.n_jobs, progress=progress))
+    ledger = pd.concat([tried.ledger, *(costs for _, costs in made)], ignore_index=True)
+    return Trained({g.freq: f for g, (f, _) in zip(groups, made, strict=True)}, tried.backtest, ledger, skipped)
+
+
+def ship(group: Group, at: pd.Timestamp, evidence: pd.DataFrame, seed: int) -> tuple[Forecaster, pd.DataFrame]:
+    """Return the champion chosen on ``evidence`` and fitted on what was known at ``at``, and its ledger."""
+    selection = select(evidence)
+    view = group.view(group.fit_history_at(at))
+    members: dict[str, Fitted] = {}
+    entries = []
+    for name in selection.members():
+        needed = [selection.of(u).get(name, 0) > 0 or selection.naive_of(u) == name for u in view.unique_id]
+        model, entry = fit(name, view.take(needed), group=group, seed=seed)
+        entries.append(entry | {"fitted_at": at, "shipped": model is not None})
+        if model is not None:
+            members[name] = model
+    calibration = calibrate(evidence, selection, group=group, deviations=dict(
+        zip(map(str, view.unique_id), deviation(view), strict=True)))
+    return Forecaster(group.freq, group.horizon, group.tail, places(group.meta), members, selection,
+                      calibration), pd.DataFrame(entries)
+
+
+def calibrate(
+    evidence: pd.DataFrame, selection: Selection, *, group: Group, deviations: dict[str, float]
+) -> Calibration:
+    """Return the bands of the ensemble, from its own out-of-sample forecasts."""
+    rows = ensemble_rows(evidence, selection)
+    rows = rows[rows["model"] == NAME]
+    rows = rows.assign(deviation=rows["unique_id"].map(deviations))
+    return Calibration.of(rows, meta=group.meta, horizon=group.horizon)
+
+
+def only(rows: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """Return the BACKTEST rows that belong to ``folds``."""
+    kept = rows.merge(folds[["unique_id", "cutoff"]], on=["unique_id", "cutoff"])
+    return BACKTEST.check(kept)
+
+
+__all__ = ["Group", "Known", "Plan", "Trained", "Tried", "calibrate", "only", "ship", "train"]

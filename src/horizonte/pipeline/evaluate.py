@@ -1,0 +1,117 @@
+"""Stage ``evaluate``: forecasts of the test period, as production would have issued them.
+
+Weights, choice of naive and calibration are those that ``train`` froze before the period; the
+families are refitted on production's schedule, as of each fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from horizonte import paths
+from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS, SCORE
+from horizonte.model import metrics
+from horizonte.model.backtest import Group, Known, backtest
+from horizonte.model.conformal import Calibration, calibrated
+from horizonte.model.ensemble import BEST, NAME, ensemble_rows
+from horizonte.model.forecaster import Forecaster
+from horizonte.params import Params
+from horizonte.pipeline import features, files, given, marks
+from horizonte.pipeline.groups import groups, plan
+from horizonte.pipeline.train import scale
+
+PEER = "prophet_default"  # stands on the leaderboard, never in what ships
+KEPT = (NAME, BEST)  # models whose quantiles are kept
+KEY = ["unique_id", "cutoff", "ds"]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What the stage made, for the notebook to show."""
+
+    params: Params
+    folds: pd.DataFrame  # FOLD, test only
+    backtest: pd.DataFrame  # BACKTEST of every model
+    scores: pd.DataFrame  # SCORE
+    naives: dict[str, str]  # the naive chosen for each target before the test period
+
+
+def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = None) -> Evaluated:
+    """Backtest the test period with what ``train`` froze; write rows, scores, metrics and plots."""
+    root = root or paths.project_root()
+    chosen = given.load(root, stage="evaluate", given=parameters)
+    folds = plan(root).query("period == 'test'")
+    panels = groups(root, chosen)
+    shipped = {g.freq: Forecaster.load(root / files.MODEL / g.freq) for g in panels}
+    evidence = BACKTEST.read(root / files.SELECTION)
+    families = {g.freq: [*_models(evidence, g), PEER] for g in panels}
+    tried = backtest(panels, folds, families=families, seed=chosen.train.seed,
+                     n_jobs=joblib.cpu_count())
+    rows = pd.concat([
+        rated(tried.backtest, evidence, group=g, shipped=shipped[g.freq],
+              certainty=_certainty(root, g, folds, shipped[g.freq])) for g in panels])
+    scores = metrics.scores(rows, scale=scale(panels, folds),
+                            buckets=[b.isoformat() for b in chosen.evaluate.buckets])
+    naives = {u: f.selection.naive_of(u) for f in shipped.values() for u in f.meta["unique_id"]}
+    found = Evaluated(chosen, folds, rows, scores, naives)
+    _write(found, root, scale(panels, folds))
+    return found
+
+
+def rated(
+    tried: pd.DataFrame, evidence: pd.DataFrame, *, group: Group, shipped: Forecaster,
+    certainty: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return BACKTEST rows of every model of ``group``, each with bands calibrated before the test.
+
+    What ships has the bands that it ships with. The others get theirs in the same way from
+    their own forecasts of the selection period; a model without any there has no quantiles.
+    """
+    own, past = (r[r["unique_id"].isin(group.meta["unique_id"])] for r in (tried, evidence))
+    own = pd.concat([own, ensemble_rows(own, shipped.selection)], ignore_index=True)
+    past = pd.concat([past, ensemble_rows(past, shipped.selection)], ignore_index=True)
+    parts = []
+    for model, rows in own.groupby("model"):
+        known = past[past["model"] == model]
+        bands = shipped.calibration if model == NAME else _calibration(known, group)
+        parts.append(rows if bands is None else calibrated(
+            rows.merge(certainty, on=KEY), bands, meta=group.meta)[BACKTEST.columns])
+    return BACKTEST.check(pd.concat(parts, ignore_index=True))
+
+
+def _calibration(rows: pd.DataFrame, group: Group) -> Calibration | None:
+    if rows["y"].notna().sum() == 0:
+        return None
+    return Calibration.of(rows.assign(deviation=np.nan), meta=group.meta, horizon=group.horizon)
+
+
+def _certainty(
+    root: Path, group: Group, folds: pd.DataFrame, shipped: Forecaster
+) -> pd.DataFrame:
+    """Return per forecast row how old its newest observation was, and how much the series moved."""
+    made = features.read(root, "tail", group.freq)
+    cutoffs = folds.loc[folds["freq"] == group.freq, "cutoff"]
+    view = group.view(Known(made.history[made.history["cutoff"].isin(cutoffs)], None),
+                      length=group.length)
+    frame = view.frame(np.zeros((len(view), view.horizon)))[KEY]
+    return frame.assign(**shipped.certainty(view))
+
+
+def _models(evidence: pd.DataFrame, group: Group) -> list[str]:
+    own = evidence[evidence["unique_id"].isin(group.meta["unique_id"])]
+    return sorted(own["model"].unique())
+
+
+def _write(found: Evaluated, root: Path, scales: pd.DataFrame) -> None:
+    slim = found.backtest.copy()
+    slim.loc[~slim["model"].isin(KEPT), list(QUANTILE_COLUMNS)] = np.nan
+    BACKTEST.write(slim.sort_values(list(BACKTEST.key)), root / files.BACKTEST)
+    SCORE.write(found.scores, root / files.SCORES)
+    marks.write_metrics(found.scores, found.naives, root / files.METRICS)
+    marks.write_plots(found.backtest, found.scores, scales, root / files.PLOTS)

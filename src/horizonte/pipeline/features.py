@@ -1,0 +1,155 @@
+"""Stage ``features``: the plan of cutoffs, and for each what could be known then.
+
+Every fold is made from the revisions that were available at its own instant and cleaned after
+that, so nothing of a fold depends on what came later: not its values, not its flags.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from horizonte import freq, log, params, paths
+from horizonte.config import settings
+from horizonte.contracts import ANNOTATION, FOLD, REVISION, SERIES
+from horizonte.params import Features, Params
+from horizonte.pipeline import files
+from horizonte.prepare import folds, panel
+from horizonte.prepare.history import Archive
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One history to make: of which targets, up to which cutoff, as known at which instant."""
+
+    targets: list[str]
+    cutoff: pd.Timestamp
+    instant: pd.Timestamp
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Panel frames of many cutoffs, told apart by their column ``cutoff``."""
+
+    history: pd.DataFrame
+    known_future: pd.DataFrame | None
+
+
+def run(*, root: Path) -> pd.DataFrame:
+    """Write the fold plan, and per freq the histories of every fit and every forecast."""
+    chosen = params.load(root / paths.MARKER)
+    revisions, series = REVISION.read(root / files.SNAPSHOT), SERIES.read(root / files.SERIES)
+    annotations = ANNOTATION.read(root / files.ANNOTATIONS)
+    spans = folds.span(revisions)
+    plan = folds.plan(spans, series=series, features=chosen.features)
+    FOLD.write(plan, root / files.FOLDS)
+    final = folds.final_fits(spans, series=series)
+    for iso, group in plan.groupby("freq"):
+        archive = Archive.of(revisions, series=_with_covariates(series, group["unique_id"]),
+                             rules=chosen.clean, annotations=annotations)
+        fits = [*fit_folds(group, series), _final(group, final[str(iso)], chosen)]
+        write(histories(fits, archive, chosen.features, tail=None), root, "fit", str(iso))
+        served = forecast_folds(group, series)
+        write(histories(served, archive, chosen.features, tail=chosen.features.tail), root, "tail",
+              str(iso))
+        logger.info("features: freq=%s fits=%d cutoffs=%d", iso, len(fits), len(served))
+    return plan
+
+
+def fit_folds(plan: pd.DataFrame, series: pd.DataFrame) -> list[Fold]:
+    """Return the folds of every fit of ``plan`` (FOLD)."""
+    return list(_folds(plan.drop_duplicates(["unique_id", "fitted_at"]), series, "fitted_at"))
+
+
+def forecast_folds(plan: pd.DataFrame, series: pd.DataFrame) -> list[Fold]:
+    """Return the folds of every forecast of ``plan`` (FOLD)."""
+    return list(_folds(plan, series, "cutoff"))
+
+
+def histories(
+    wanted: Sequence[Fold], archive: Archive, chosen: Features, *, tail: pd.Timedelta | None
+) -> Histories:
+    """Return what each fold could know: revisions as of its instant, then cleaned, as panels.
+
+    ``tail`` keeps that much before each cutoff; None keeps all. Altering or deleting a row that
+    became available after a fold's instant changes nothing of that fold.
+    """
+    parts = [_one(fold, archive, chosen, tail) for fold in wanted]
+    futures = [f for _, f in parts if f is not None]
+    return Histories(pd.concat([h for h, _ in parts], ignore_index=True),
+                     pd.concat(futures, ignore_index=True) if futures else None)
+
+
+def _one(
+    fold: Fold, archive: Archive, chosen: Features, tail: pd.Timedelta | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    prepared = archive.at(fold.instant, until=fold.cutoff, tail=tail)
+    history = panel.panel(prepared, series=archive.series, targets=fold.targets)
+    step = panel.one_step(archive.series, fold.targets)
+    future = panel.known_future(
+        prepared, series=archive.series, targets=fold.targets,
+        cutoffs=pd.Series(fold.cutoff, index=fold.targets), horizon=freq.steps(chosen.horizon, step))
+    return (history.assign(cutoff=fold.cutoff),
+            None if future is None else future.assign(cutoff=fold.cutoff))
+
+
+def _with_covariates(series: pd.DataFrame, targets: pd.Series) -> pd.DataFrame:
+    """Return the rows of ``series`` that are ``targets`` or what their models may read."""
+    own = series[series["unique_id"].isin(targets)]
+    ids = {*own["unique_id"], *(c for row in own["covariates"] for c in row)}
+    return series[series["unique_id"].isin(ids)]
+
+
+def _folds(plan: pd.DataFrame, series: pd.DataFrame, column: str) -> Iterator[Fold]:
+    instants = folds.knowledge(plan, series=series, column=column)
+    for (cutoff, instant), rows in plan.assign(instant=instants).groupby([column, "instant"]):
+        yield Fold(sorted(rows["unique_id"]), cutoff, instant)
+
+
+def _final(plan: pd.DataFrame, cutoff: pd.Timestamp, chosen: Params) -> Fold:
+    """Return the fold of the fit that ships: all that is known at the pin."""
+    return Fold(sorted(plan["unique_id"].unique()), cutoff, pd.Timestamp(chosen.snapshot.as_of))
+
+
+def write(made: Histories, root: Path, kind: str, iso: str) -> None:
+    """Write histories under ``data/features/<kind>/``: equal frames give equal bytes."""
+    _write(made.history, root / files.histories(kind, iso))
+    if made.known_future is not None:
+        _write(made.known_future, root / files.known_future(kind, iso))
+
+
+def read(root: Path, kind: str, iso: str) -> Histories:
+    """Read what ``write`` wrote."""
+    future = root / files.known_future(kind, iso)
+    return Histories(_read(root / files.histories(kind, iso)),
+                     _read(future) if future.is_file() else None)
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    # Overlapping histories repeat each other: long plain pages let zstd find that, 20 : 1.
+    pq.write_table(table, path, compression="zstd", use_dictionary=["unique_id"],
+                   data_page_size=32 << 20, row_group_size=len(frame), write_statistics=False)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pq.read_table(path).to_pandas()
+
+
+def main() -> None:
+    """Make the features of the project."""
+    log.configure(level=settings().log_level)
+    run(root=paths.project_root())
+
+
+if __name__ == "__main__":
+    main()

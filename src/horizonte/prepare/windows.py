@@ -1,0 +1,131 @@
+"""Histories of one grid as arrays: what every model fits on and forecasts from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from horizonte import freq
+
+Reals = NDArray[np.float64]
+UTC = "datetime64[ns, UTC]"
+
+
+@dataclass(frozen=True)
+class Windows:
+    """``n`` histories, each of one series up to and including its own cutoff.
+
+    The last column of ``y`` and of every covariate is the cutoff; earlier columns go back one
+    step each, NaN where nothing was observed or the history is shorter. ``future`` holds the
+    covariates known ahead over ``(cutoff, cutoff + horizon]``, NaN where unknown. One series may
+    stand in many rows (one per cutoff), and nothing in a row comes from after its cutoff.
+    """
+
+    unique_id: NDArray[np.object_]  # [n]
+    cutoff: NDArray[np.datetime64]  # [n], UTC, ns
+    y: Reals  # [n, length]
+    covariates: dict[str, Reals]  # name → [n, length]
+    future: dict[str, Reals]  # name → [n, horizon]
+    freq: str  # ISO-8601
+    horizon: int  # steps
+
+    def __len__(self) -> int:
+        return len(self.unique_id)
+
+    @property
+    def length(self) -> int:
+        """Return the number of steps that the longest history may hold."""
+        return int(self.y.shape[1])
+
+    @property
+    def step(self) -> np.timedelta64:
+        """Return the grid's step."""
+        return freq.step(self.freq).to_timedelta64()
+
+    def steps(self, duration: str) -> int:
+        """Return how many whole steps of the grid fit into ``duration``, at least one."""
+        return max(1, int(pd.Timedelta(duration) / freq.step(self.freq)))
+
+    def target_ds(self) -> NDArray[np.datetime64]:
+        """Return the instants that a forecast of each row covers, ``[n, horizon]``, UTC."""
+        return self.cutoff[:, None] + self.step * np.arange(1, self.horizon + 1)
+
+    def history_ds(self) -> NDArray[np.datetime64]:
+        """Return the instants of the columns of ``y``, ``[n, length]``, UTC."""
+        return self.cutoff[:, None] - self.step * np.arange(self.length - 1, -1, -1)
+
+    def stale(self) -> NDArray[np.int64]:
+        """Return how many steps before the cutoff each target was last observed; length if never."""
+        seen = np.isfinite(self.y[:, ::-1])
+        return np.where(seen.any(axis=1), seen.argmax(axis=1), self.length)
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64] | Sequence[int]) -> Windows:
+        """Return the chosen rows, in the chosen order."""
+        at = np.asarray(rows)
+        return replace(
+            self, unique_id=self.unique_id[at], cutoff=self.cutoff[at], y=self.y[at],
+            covariates={name: values[at] for name, values in self.covariates.items()},
+            future={name: values[at] for name, values in self.future.items()},
+        )
+
+    def frame(self, mean: Reals) -> pd.DataFrame:
+        """Return ``mean`` ``[n, horizon]`` as rows (unique_id, cutoff, ds, mean)."""
+        return pd.DataFrame({
+            "unique_id": np.repeat(self.unique_id, self.horizon),
+            "cutoff": pd.Series(np.repeat(self.cutoff, self.horizon)).dt.tz_localize("UTC"),
+            "ds": pd.Series(self.target_ds().ravel()).dt.tz_localize("UTC"),
+            "mean": mean.ravel(),
+        })
+
+
+def windows(
+    history: pd.DataFrame, *, freq_: str, horizon: int,
+    known_future: pd.DataFrame | None = None, length: int | None = None,
+) -> Windows:
+    """Return the histories of a panel frame as arrays; the order of its rows does not matter.
+
+    ``history`` is (unique_id, ds, y, covariates…), its last ``ds`` of a series being that series'
+    cutoff; a column ``cutoff`` stacks the histories of many cutoffs instead. ``known_future`` is
+    (unique_id, ds, covariates…), with a column ``cutoff`` where what was known differs between
+    cutoffs. ``length`` keeps only that many steps before and at each cutoff.
+    """
+    rows = history if "cutoff" in history else history.assign(
+        cutoff=history.groupby("unique_id")["ds"].transform("max"))
+    step = freq.step(freq_).to_timedelta64()
+    keys = rows[["unique_id", "cutoff"]].drop_duplicates().sort_values(["unique_id", "cutoff"])
+    index = pd.MultiIndex.from_frame(keys)
+    row = index.get_indexer(pd.MultiIndex.from_frame(rows[["unique_id", "cutoff"]]))
+    back = ((_utc(rows["cutoff"]) - _utc(rows["ds"])) // step).astype(np.int64)
+    size = min(length or int(back.max()) + 1, int(back.max()) + 1)
+    kept = (back >= 0) & (back < size)
+    at = row[kept], size - 1 - back[kept]
+    names = [c for c in rows if c not in ("unique_id", "cutoff", "ds", "y")]
+    past = {c: _fill((len(keys), size), at, rows[c].to_numpy(float)[kept]) for c in ["y", *names]}
+    bare = Windows(keys["unique_id"].to_numpy(object), _utc(keys["cutoff"]), past.pop("y"), past, {},
+                   freq.iso(freq_), horizon)
+    return replace(bare, future=_future(bare, known_future))
+
+
+def _future(bare: Windows, known: pd.DataFrame | None) -> dict[str, Reals]:
+    names = [] if known is None else [c for c in known if c not in ("unique_id", "cutoff", "ds")]
+    if known is None or not names:
+        return {}
+    on = ["unique_id", "cutoff", "ds"] if "cutoff" in known else ["unique_id", "ds"]
+    wanted = bare.frame(np.zeros((len(bare), bare.horizon)))[["unique_id", "cutoff", "ds"]]
+    found = wanted.merge(known.drop_duplicates(on), on=on, how="left")
+    shape = len(bare), bare.horizon
+    return {name: found[name].to_numpy(float).reshape(shape) for name in names}
+
+
+def _fill(shape: tuple[int, int], at: tuple[NDArray[np.int64], ...], values: Reals) -> Reals:
+    out = np.full(shape, np.nan)
+    out[at] = values
+    return out
+
+
+def _utc(instants: pd.Series) -> NDArray[np.datetime64]:
+    return instants.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[ns]")

@@ -1,0 +1,1 @@
+"""What people read: tables, figures, drift, the model card and the index of the reports."""

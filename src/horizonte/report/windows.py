@@ -1,0 +1,147 @@
+"""Is a stretch of values further from its season than such stretches were before?
+
+Two windows of equal length are compared by the Wasserstein distance in units of the reference's
+standard deviation (Evidently's ``wasserstein``). The threshold is the column's own past: the
+largest distance between any two windows that stood to each other as these do. A fixed threshold
+would raise an alarm at nearly every check of an autocorrelated series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+YEAR = pd.Timedelta(days=364)  # whole weeks, so that weekdays stand against weekdays
+EVERY = pd.Timedelta(days=7)  # spacing of the past pairs that set the threshold
+FILLED = 0.5  # share of a window that must hold values
+MIN_PAIRS = 8  # fewer past pairs do not say what is usual
+MAX_ROWS = 2_000  # of a window; more are thinned evenly
+SEASON, BEFORE = "same season one year before", "the window before"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared for one column, and what came of it."""
+
+    column: str
+    status: str  # drift | no drift | not testable
+    reason: str  # one sentence for people
+    against: str | None = None
+    current_start: str | None = None
+    current_end: str | None = None
+    reference_start: str | None = None
+    reference_end: str | None = None
+    rows_current: int = 0
+    rows_reference: int = 0
+    distance: float | None = None
+    threshold: float | None = None
+    pairs: int = 0
+
+    def as_row(self) -> dict[str, object]:
+        """Return the comparison as a row of a table or of JSON, distances to six places."""
+        rounded = {name: None if value is None else round(value, 6)
+                   for name, value in (("distance", self.distance), ("threshold", self.threshold))}
+        return asdict(self) | rounded
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A comparison with the two samples it was made of; empty where not testable."""
+
+    comparison: Comparison
+    current: np.ndarray
+    reference: np.ndarray
+
+
+def compare(column: str, values: pd.Series, *, window: pd.Timedelta) -> Pair:
+    """Compare the last ``window`` of ``values`` with its season; never raises for poor data.
+
+    ``values`` is indexed by UTC instants in order (repeats are fine), NaN where nothing is
+    known. The reference is the same season one year before where that is known and has been
+    seen often enough to know what is usual, else the window before.
+    """
+    values = values.sort_index()
+    if not values.notna().any():
+        return _untestable(column, "it holds no values")
+    end = values.index[values.notna()].max()
+    if _take(values, end, window) is None:
+        return _untestable(column, "less than half of its last window is known")
+    reasons = []
+    for against, lag in ((SEASON, YEAR), (BEFORE, window)):
+        outcome = _against(column, values, end=end, window=window, lag=lag, against=against)
+        if isinstance(outcome, Pair):
+            return outcome
+        reasons.append(outcome)
+    return _untestable(column, reasons[-1])
+
+
+def distance(current: np.ndarray, reference: np.ndarray) -> float:
+    """Return the Wasserstein distance in units of the reference's standard deviation."""
+    return float(stats.wasserstein_distance(reference, current) / max(reference.std(), 1e-3))
+
+
+def _against(  # noqa: PLR0913 (one comparison is these six facts)
+    column: str, values: pd.Series, *, end: pd.Timestamp, window: pd.Timedelta,
+    lag: pd.Timedelta, against: str,
+) -> Pair | str:
+    current, reference = _take(values, end, window), _take(values, end - lag, window)
+    if current is None or reference is None:
+        return f"{against} is not known"
+    if reference.std() == 0:
+        return f"it never changed in {against}"
+    past = _past(values, end, window, lag)
+    if len(past) < MIN_PAIRS:
+        return f"only {len(past)} past pairs of windows say what is usual"
+    found, threshold = distance(current, reference), max(past)
+    drifted = found > threshold
+    told = "further than" if drifted else "within"
+    reason = f"{told} what {len(past)} past pairs of such windows showed"
+    return Pair(
+        Comparison(column, "drift" if drifted else "no drift", reason, against,
+                   *_stamps(end, window), *_stamps(end - lag, window), len(current),
+                   len(reference), found, threshold, len(past)),
+        current, reference,
+    )
+
+
+def _past(
+    values: pd.Series, end: pd.Timestamp, window: pd.Timedelta, lag: pd.Timedelta
+) -> list[float]:
+    """Return the distances of the pairs before the current window, one a week."""
+    found, at = [], end - window
+    while at - lag - window >= values.index[0] - EVERY:
+        current, reference = _take(values, at, window), _take(values, at - lag, window)
+        if current is not None and reference is not None and reference.std() > 0:
+            found.append(distance(current, reference))
+        at -= EVERY
+    return found
+
+
+def _take(values: pd.Series, end: pd.Timestamp, window: pd.Timedelta) -> np.ndarray | None:
+    """Return the values of ``(end - window, end]``, thinned; None where too few are known."""
+    if end - window < values.index[0] - EVERY / 7:
+        return None
+    low, high = values.index.searchsorted([end - window, end], side="right")
+    rows = values.to_numpy(float)[low:high]
+    kept = rows[np.isfinite(rows)]
+    if len(kept) < 2 or len(kept) < FILLED * len(rows):
+        return None
+    return thin(kept, MAX_ROWS)
+
+
+def thin(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return at most ``most`` of ``rows``, evenly spaced and always the same ones."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).round().astype(int)]
+
+
+def _stamps(end: pd.Timestamp, window: pd.Timedelta) -> tuple[str, str]:
+    return (end - window).isoformat(), end.isoformat()
+
+
+def _untestable(column: str, reason: str) -> Pair:
+    return Pair(Comparison(column, "not testable", reason), np.zeros(0), np.zeros(0))

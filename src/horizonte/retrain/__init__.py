@@ -1,0 +1,1 @@
+"""Retraining: gate, publication and the worker that runs them."""

@@ -1,0 +1,73 @@
+"""Publication: a gated model folder, byte for byte, into the bucket, then into the ledger."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from horizonte.embedded.endpoints import S3Settings
+from horizonte.errors import ModelFault
+from horizonte.serve import folder as model_folder
+from horizonte.serve.bucket import Bucket
+from horizonte.serve.champion import PREFIX
+from horizonte.store import promotions
+from horizonte.store.connection import Connection
+
+logger = logging.getLogger(__name__)
+
+
+def publish(
+    conn: Connection,
+    folder: Path,
+    *,
+    s3: S3Settings,
+    why: str,
+    by: str = "operator",
+    evidence: Mapping[str, Any] | None = None,
+) -> str:
+    """Put ``folder`` under ``models/<sha256>/``, make it the champion and return its version.
+
+    The version is the hash of every file's path and hash, so the same bytes are the same
+    version: a second call changes nothing. Files come first, ``card.json`` last, then the
+    ledger in one transaction: killed between any two steps, the old champion serves and the
+    next call finishes. Raises ModelFault for a folder that differs from its card, or a bucket
+    that holds other bytes under this hash; StoreFault when bucket or database does not answer.
+    """
+    version, card = model_folder.verified(folder)
+    upload(Bucket.of(s3), folder, version)
+    current = promotions.current_promotion(conn)
+    if current is not None and current.sha256 == version:
+        logger.info("model %s is the champion already", version)
+        return version
+    with conn.transaction():
+        promotions.register_model(
+            conn, version, uri=f"s3://{s3.bucket}/{PREFIX}/{version}/", card=card
+        )
+        promotions.promote(conn, version, why, by=by, evidence=evidence)
+    logger.info("model %s is the champion: %s", version, why)
+    return version
+
+
+def upload(bucket: Bucket, folder: Path, version: str) -> int:
+    """Write every file of ``folder`` that the bucket does not hold yet; return how many.
+
+    ``card.json`` comes last: where it stands, the folder is complete.
+    """
+    files = model_folder.listed((folder / model_folder.CARD).read_bytes())
+    ordered = sorted(files, key=lambda path: (path == model_folder.CARD, path))
+    written = 0
+    for path in ordered:
+        key = f"{PREFIX}/{version}/{path}"
+        content = model_folder.checked(path, (folder / path).read_bytes(), files[path])
+        if bucket.put_once(key, content):
+            written += 1
+        elif bucket.get(key) != content:
+            raise ModelFault(
+                f"object {key}",
+                "other bytes",
+                "the bytes of its hash",
+                "remove what was written by hand under models/, then publish again",
+            )
+    return written

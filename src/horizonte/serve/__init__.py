@@ -1,0 +1,1 @@
+"""The forecast service: one function behind every answer, one champion, one error shape."""

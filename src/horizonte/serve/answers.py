@@ -1,0 +1,177 @@
+"""What the routes answer: the champion's forecasts, stored where they are fresh, else computed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pandas as pd
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from horizonte.config import Settings
+from horizonte.embedded import services
+from horizonte.embedded.endpoints import S3Settings
+from horizonte.errors import Fault, StoreFault
+from horizonte.serve import champion, predict, present, schemas, vintages
+from horizonte.serve.bucket import Bucket
+from horizonte.serve.champion import Champion
+from horizonte.serve.faults import NotReady
+from horizonte.serve.follow import Doors, Follower, Serving
+from horizonte.store import series as series_store
+from horizonte.store.connection import Connection, connect, ensure_schema
+
+CONNECTIONS = 6
+CONNECT_SECONDS = 5.0
+_LOADING = NotReady("champion", "loading", "loaded yet", "wait a moment")
+
+
+class Answers:
+    """The state of one serving process: connections, and the champion it follows."""
+
+    def __init__(self, pool: ConnectionPool[Connection], follower: Follower) -> None:
+        """Take an open pool and a started follower."""
+        self._pool = pool
+        self._follower = follower
+        self._computing = threading.Lock()
+
+    @classmethod
+    def start(cls, setting: Settings) -> Answers:
+        """Open the connections and begin to follow the champion; returns before it is ready."""
+        where = setting.database or services.endpoints().database
+        pool = ConnectionPool[Connection](
+            where,
+            kwargs={"autocommit": True, "application_name": "horizonte serve"},
+            min_size=1,
+            max_size=CONNECTIONS,
+            timeout=CONNECT_SECONDS,
+            open=True,
+            configure=_configure,
+            check=ConnectionPool.check_connection,
+        )
+        home = setting.home_folder()
+        follower = Follower(
+            Doors(
+                connect=lambda: connect(where),
+                now=lambda: datetime.now(UTC),
+                warm=predict.warm,
+                obtain=lambda version: champion.obtain(version, home=home, bucket=_bucket(setting)),
+            )
+        )
+        follower.start()
+        return cls(pool, follower)
+
+    def close(self) -> None:
+        """Stop following and close the connections."""
+        self._follower.stop()
+        self._pool.close()
+
+    def why_not_ready(self) -> Fault | None:
+        """Return why no forecast can be answered, or None once one was made for real."""
+        return None if self._follower.serving else self._follower.refused
+
+    def model_version(self) -> str | None:
+        """Return the version that serves, or None."""
+        serving = self._follower.serving
+        return serving.champion.version if serving else None
+
+    def forecast(
+        self, request: schemas.ForecastRequest, *, request_id: str | None
+    ) -> schemas.ForecastAnswer:
+        """Answer ``request`` by one model version; what is computed is stored with ``request_id``.
+
+        Raises the faults of ``predict.forecast``, NotReady before the first champion, and
+        StoreFault when the database does not answer.
+        """
+        model, names = self._serving().champion, request.names()
+        steps = {
+            name: predict.steps_of(request.horizon, *predict.grid(model, name)) for name in names
+        }
+        with self._connection() as conn:
+            series = {row["unique_id"]: row for row in _records(series_store.read(conn, names))}
+            sources = {name: row["source"] for name, row in series.items()}
+            told = self._told(conn, model, sources, request_id)
+        forecasts = [
+            present.forecast(
+                told[name], steps=steps[name], facts=series[name], levels=request.levels
+            )
+            for name in names
+        ]
+        return schemas.ForecastAnswer(
+            model_version=model.version, request_id=request_id, forecasts=forecasts
+        )
+
+    def series(self) -> schemas.SeriesList:
+        """List what the champion forecasts."""
+        model = self._serving().champion
+        reach = {
+            name: (iso, f.horizon)
+            for iso, f in model.forecasters.items()
+            for name in f.meta["unique_id"]
+        }
+        with self._connection() as conn:
+            known = series_store.read(conn, reach)
+        entries = [present.entry(row, *reach[row["unique_id"]]) for row in _records(known)]
+        return schemas.SeriesList(model_version=model.version, series=entries)
+
+    def current(self) -> schemas.CurrentModel:
+        """Say which version serves, since when and why, and what keeps a newer one out."""
+        serving, refused = self._serving(), self._follower.refused
+        return schemas.CurrentModel(
+            model_version=serving.champion.version,
+            promoted_at=serving.promotion.recorded_at,
+            why=serving.promotion.why,
+            ready_since=serving.ready_since,
+            refused=str(refused) if refused else None,
+            card=dict(serving.champion.card),
+        )
+
+    def _told(
+        self, conn: Connection, model: Champion, sources: Mapping[str, str], request_id: str | None
+    ) -> dict[str, present.Told]:
+        """Return every series' vintage: the fresh ones as stored, the others computed and stored.
+
+        One request computes at a time; who waited finds what the one before has stored.
+        """
+        told = vintages.fresh(conn, model, sources)
+        if len(told) < len(sources):
+            with self._computing:
+                told = vintages.fresh(conn, model, sources)
+                missing = [name for name in sources if name not in told]
+                if missing:
+                    told |= vintages.compute(conn, model, missing, request_id=request_id)
+        return told
+
+    def _serving(self) -> Serving:
+        serving = self._follower.serving
+        if serving is None:
+            raise self._follower.refused or _LOADING
+        return serving
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        try:
+            with self._pool.connection() as conn:
+                yield conn
+        except (psycopg.OperationalError, PoolTimeout) as why:
+            raise StoreFault(
+                "database",
+                type(why).__name__,
+                "reachable",
+                "start it (horizonte up), or correct HORIZONTE_DATABASE",
+            ) from why
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", frame.to_dict("records"))
+
+
+def _configure(conn: Connection) -> None:
+    ensure_schema(conn)
+
+
+def _bucket(setting: Settings) -> Bucket:
+    return Bucket.of(S3Settings.parse(setting.s3) if setting.s3 else services.endpoints().s3)

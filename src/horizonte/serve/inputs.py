@@ -1,0 +1,145 @@
+"""What a live forecast reads: history and known future as of one instant, ready for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from horizonte import freq
+from horizonte.contracts import PREPARED
+from horizonte.model.forecaster import Forecaster
+from horizonte.params import Rules
+from horizonte.prepare.clean import clean
+from horizonte.prepare.panel import known_future, panel
+from horizonte.prepare.reach import reach
+from horizonte.store import annotations as notes
+from horizonte.store import observations
+from horizonte.store.connection import Connection
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known of a source: as of which instant, and how many rows its loads have brought.
+
+    ``rows`` grows with every reading and correction stored, and with every annotation: equal
+    numbers mean equal input.
+    """
+
+    as_of: pd.Timestamp
+    rows: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Targets that are forecast together: one grid, one source, one publication lag."""
+
+    targets: tuple[str, ...]
+    series: pd.DataFrame  # SERIES of the targets and of every covariate
+    step: pd.Timedelta
+    lag: pd.Timedelta
+    at: Knowledge
+
+    @property
+    def ids(self) -> list[str]:
+        """Return every series that is read."""
+        return list(self.series["unique_id"])
+
+    @property
+    def latest(self) -> pd.Timestamp:
+        """Return the end of the last interval that could be over and published at ``as_of``."""
+        return self.at.as_of - self.step - self.lag
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a model gets, and the prepared rows it was made of."""
+
+    prepared: pd.DataFrame
+    history: pd.DataFrame
+    known: pd.DataFrame | None
+    cutoffs: dict[str, pd.Timestamp]
+
+
+def knowledge(conn: Connection, sources: Iterable[str]) -> dict[str, Knowledge]:
+    """Return, per source that has rows, now on its clock (``recorded``) and what is loaded."""
+    found = conn.execute(_KNOWLEDGE, {"sources": sorted(set(sources))}).fetchall()
+    return {source: Knowledge(pd.Timestamp(now), int(rows)) for source, now, rows in found}
+
+
+def groups(
+    series: pd.DataFrame, targets: Sequence[str], known: Mapping[str, Knowledge]
+) -> list[Group]:
+    """Return ``targets`` as groups; ``known`` says for each source what to forecast from."""
+    own = series[series["unique_id"].isin(targets)]
+    found = []
+    for key, rows in own.groupby(["freq", "source", "publication_lag_seconds"]):
+        iso, source, lag = cast("tuple[str, str, float]", key)
+        names = tuple(rows["unique_id"])
+        read = {*names, *(c for ids in rows["covariates"] for c in ids)}
+        found.append(
+            Group(
+                names,
+                series[series["unique_id"].isin(read)],
+                freq.step(iso),
+                pd.Timedelta(seconds=lag),
+                known[source],
+            )
+        )
+    return found
+
+
+def read(conn: Connection, group: Group, *, rules: Rules, forecaster: Forecaster) -> Inputs:
+    """Return the inputs of ``group``: revisions known at its ``as_of``, cleaned, as a panel.
+
+    Always from the revisions, never from the prepared table: the live forecast and its replay
+    are then one computation, and neither can lag behind a load. Every grid ends at the cutoff
+    that the clock implies, so a silent target is stale, not shorter.
+    """
+    tail = pd.Timedelta(forecaster.tail) + group.step
+    start = group.latest - tail - max(reach(rules, f) for f in set(group.series["freq"]))
+    rows = observations.as_of(conn, group.at.as_of, group.ids, start)
+    noted = notes.read(conn, group.at.as_of, group.ids)
+    prepared = clean(rows, series=group.series, rules=rules, annotations=noted, until=group.latest)
+    prepared = prepared[prepared["ds"] > group.latest - tail]
+    prepared = pd.concat([prepared, *_silent(prepared, group, tail)], ignore_index=True)
+    ends = prepared.groupby("unique_id", observed=True)["ds"].max()
+    cutoffs = {target: ends[target] for target in group.targets}
+    history = panel(prepared, series=group.series, targets=group.targets)
+    known = known_future(
+        prepared,
+        series=group.series,
+        targets=group.targets,
+        cutoffs=ends,
+        horizon=forecaster.horizon,
+    )
+    return Inputs(prepared, history, known, cutoffs)
+
+
+def _silent(prepared: pd.DataFrame, group: Group, tail: pd.Timedelta) -> Iterator[pd.DataFrame]:
+    """Give each target without a row an empty grid, so that it is forecast from the fit alone."""
+    for target in set(group.targets) - set(prepared["unique_id"]):
+        end = group.latest.floor(group.step)
+        ds = end - group.step * np.arange(int(tail // group.step) - 1, -1, -1)
+        rows = pd.DataFrame(
+            {"unique_id": target, "ds": ds, "y": np.nan, "y_raw": np.nan, "quality": "missing"}
+        )
+        yield PREPARED.check(rows)
+
+
+@contextmanager
+def one_view(conn: Connection) -> Iterator[None]:
+    """Read everything inside as of one moment of the database, and write nothing."""
+    with conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+
+
+_KNOWLEDGE = """SELECT source, max(newest_available_at),
+        sum(accepted + corrected) + (SELECT count(*) FROM annotation)
+    FROM ingest_batch WHERE source = ANY(%(sources)s)
+    GROUP BY source HAVING max(newest_available_at) IS NOT NULL"""

@@ -1,0 +1,107 @@
+"""The read routes (FastAPI, mounted at ``/`` inside the BentoML service) and the offline docs."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import HTTPException
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from horizonte import __version__
+from horizonte.errors import Fault
+from horizonte.serve import problems, schemas
+from horizonte.serve.edge import request_id
+
+if TYPE_CHECKING:
+    from horizonte.serve.answers import Answers
+
+ASSETS = "/static_content"  # Swagger UI as BentoML's wheel carries it: no CDN is asked
+
+
+def create() -> FastAPI:
+    """Return the app; ``app.state.answers`` must hold an ``Answers`` before the first request."""
+    app = FastAPI(
+        title="Horizonte",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.add_exception_handler(Fault, _refuse)
+    app.get("/series", tags=["forecasts"])(list_series)
+    app.get("/models/current", tags=["models"])(current_model)
+    app.get("/version", tags=["service"])(running_version)
+    app.get("/problems/{slug}", include_in_schema=False)(problem_page)
+    app.get("/docs.json", include_in_schema=False)(document)
+    app.get("/docs", include_in_schema=False)(docs)
+    app.get("/", include_in_schema=False)(home)
+    return app
+
+
+def list_series(request: Request) -> schemas.SeriesList:
+    """List every series that the model in service forecasts."""
+    return _answers(request).series()
+
+
+def current_model(request: Request) -> schemas.CurrentModel:
+    """Say which model version serves, since when, why, and show its card."""
+    return _answers(request).current()
+
+
+def running_version(request: Request) -> schemas.Version:
+    """Say which versions of the code, of Python and of the model answer."""
+    return schemas.Version(
+        name="horizonte",
+        version=__version__,
+        python=platform.python_version(),
+        bentoml=version("bentoml"),
+        model_version=_answers(request).model_version(),
+    )
+
+
+def problem_page(slug: str) -> HTMLResponse:
+    """Explain one kind of error: what it means and what to do."""
+    if slug not in problems.KINDS:
+        raise HTTPException(404)
+    return HTMLResponse(problems.page(problems.KINDS[slug]))
+
+
+def document(request: Request) -> JSONResponse:
+    """Return the OpenAPI document of every address, BentoML's among them."""
+    return JSONResponse(request.app.state.document())
+
+
+def docs() -> HTMLResponse:
+    """Show the addresses with examples that run, from files of this machine alone."""
+    return get_swagger_ui_html(
+        openapi_url="/docs.json",
+        title="Horizonte: addresses",
+        swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+        swagger_css_url=f"{ASSETS}/swagger-ui.css",
+        swagger_favicon_url=f"{ASSETS}/favicon-light-32x32.png",
+        swagger_ui_parameters={"validatorUrl": None},
+    )
+
+
+def home() -> RedirectResponse:
+    """Lead to the docs."""
+    return RedirectResponse("/docs")
+
+
+def _answers(request: Request) -> Answers:
+    return cast("Answers", request.app.state.answers)
+
+
+def _refuse(_: Request, why: Exception) -> Response:
+    problem = problems.of_fault(cast("Fault", why))
+    return problem_response(problem)
+
+
+def problem_response(problem: problems.Problem) -> Response:
+    """Return ``problem`` as a response of the running request."""
+    headers = {k.decode(): v.decode() for k, v in problem.headers()}
+    return Response(problem.body(request_id.get() or ""), problem.kind.status, headers)

@@ -1,0 +1,201 @@
+"""The forecast service as one background process: started, awaited until ready, stopped."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from horizonte.config import Settings, settings
+from horizonte.embedded import process, state
+from horizonte.embedded.process import Identity, Launch
+from horizonte.errors import ServiceFault
+
+logger = logging.getLogger(__name__)
+TARGET = "horizonte.serve.service:service"
+READY_SECONDS = 120.0
+QUIET = {
+    "BENTOML_DO_NOT_TRACK": "true",
+    "ITERATIVE_DO_NOT_TRACK": "1",
+    "DO_NOT_TRACK": "1",
+    "DVC_NO_ANALYTICS": "1",
+}
+
+
+@dataclass(frozen=True)
+class Running:
+    """The process that serves, and where it listens."""
+
+    pid: int
+    created: float
+    url: str
+
+    @property
+    def identity(self) -> Identity:
+        """Return what tells this process from a later one with the same pid."""
+        return Identity(self.pid, self.created)
+
+
+def start(*, host: str | None = None, port: int | None = None) -> str:
+    """Return the URL of the service once it has really forecast; start it unless it runs.
+
+    ``host`` and ``port`` default to the settings; a port that nobody asked for by name gives
+    way to a free one when it is taken. Raises ServiceFault for an address other machines can
+    reach, a taken port, and a service that does not become ready (with its reason).
+    """
+    setting, folder = settings(), _folder()
+    address = _loopback(host or setting.host)
+    with state.lock(folder):
+        found = running()
+        if found is None:
+            _stop_strays(folder)
+            found = _launch(folder, address, _port(setting, port))
+    try:
+        _await_ready(found)
+    except ServiceFault:
+        stop()
+        raise
+    logger.info("forecast service is ready at %s", found.url)
+    return found.url
+
+
+def serve(*, detach: bool = False) -> str:
+    """Start the service and, unless ``detach``, keep it until Ctrl-C; return its URL."""
+    url = start()
+    if not detach:
+        wait()
+    return url
+
+
+def wait() -> None:
+    """Return when the service has ended; Ctrl-C ends it."""
+    try:
+        while running() is not None:
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        stop()
+
+
+def stop() -> bool:
+    """Stop the service, letting running requests finish; return whether one ran.
+
+    Raises ServiceFault when it will not go.
+    """
+    folder = _folder()
+    found = running()
+    if found is not None and not process.stop(
+        found.identity, signals=(signal.SIGTERM, signal.SIGKILL)
+    ):
+        raise ServiceFault("forecast service", found.pid, "stopped", "end that process")
+    _stop_strays(folder)
+    _file(folder).unlink(missing_ok=True)
+    return found is not None
+
+
+def running() -> Running | None:
+    """Return the service that runs in this home, or None."""
+    try:
+        found = Running(**json.loads(_file(_folder()).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if process.alive(found.identity) else None
+
+
+def log_file() -> Path:
+    """Return where the service logs to."""
+    return settings().home_folder() / "logs" / "service.log"
+
+
+def _folder() -> Path:
+    return (settings().home_folder() / "service").resolve()
+
+
+def _file(folder: Path) -> Path:
+    return folder / "service.json"
+
+
+def _launch(folder: Path, host: str, port: int) -> Running:
+    env = {
+        **os.environ,
+        **QUIET,
+        "HORIZONTE_HOME": str(settings().home_folder()),
+        "BENTOML_HOME": str(folder / "bentoml"),
+    }
+    env.setdefault("OMP_NUM_THREADS", "1")  # one request is small; threads only get in its way
+    argv = [sys.executable, "-m", "bentoml", "serve", TARGET, "--host", host, "--port", str(port)]
+    child = process.spawn(Launch(argv, folder, log_file(), env))
+    shown = f"[{host}]" if ":" in host else host
+    found = Running(child.pid, child.created, f"http://{shown}:{port}")
+    draft = folder / f".service.{os.getpid()}.json"
+    draft.write_text(json.dumps(asdict(found)))
+    draft.replace(_file(folder))
+    return found
+
+
+def _await_ready(found: Running) -> None:
+    deadline, reason = time.monotonic() + READY_SECONDS, "no answer yet"
+    while time.monotonic() < deadline:
+        if not process.alive(found.identity):
+            raise ServiceFault(
+                "forecast service",
+                "ended on its own",
+                "running",
+                f"read {log_file()}:\n{process.tail(log_file())}",
+            )
+        try:
+            with urllib.request.urlopen(f"{found.url}/readyz", timeout=5):  # noqa: S310 (ours)
+                return
+        except urllib.error.HTTPError as answer:
+            problem = json.load(answer)
+            reason = str(problem.get("detail"))
+            if problem.get("type") == "/problems/no-champion":
+                break
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise ServiceFault(
+        "forecast service",
+        reason,
+        f"ready within {READY_SECONDS:.0f} s",
+        "publish a model first (horizonte publish), or read the service's log",
+    )
+
+
+def _loopback(host: str) -> str:
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        local = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise ServiceFault(
+            "HORIZONTE_HOST",
+            host,
+            "a loopback address: the service has no authentication yet",
+            "keep 127.0.0.1 and put a proxy with authentication in front of it",
+        )
+    return address
+
+
+def _port(setting: Settings, port: int | None) -> int:
+    asked = setting.port if port is None else port
+    if asked and process.is_free(asked):
+        return asked
+    if (port is None and "port" not in setting.model_fields_set) or asked == 0:
+        return process.free_ports(1)[0]
+    raise ServiceFault("HORIZONTE_PORT", asked, "a free port", "choose another, or 0 for any")
+
+
+def _stop_strays(folder: Path) -> None:
+    """End the worker that a killed server left behind: only ours work inside this folder."""
+    for stray in process.strays(Path(sys.executable).name, folder):
+        if stray.pid != os.getpid():
+            process.stop(stray, signals=(signal.SIGTERM, signal.SIGKILL))

@@ -1,0 +1,86 @@
+"""The BentoML service: ``POST /forecast``, the read routes, readiness that has really forecast."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+import bentoml
+from bentoml.exceptions import BentoMLException
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from horizonte import log
+from horizonte.config import settings
+from horizonte.errors import Fault
+from horizonte.serve import openapi, problems, routes
+from horizonte.serve.answers import Answers
+from horizonte.serve.edge import ProblemMiddleware, RequestIdFilter, request_id
+from horizonte.serve.schemas import ForecastAnswer, ForecastRequest
+
+app = routes.create()
+
+
+@bentoml.service(
+    name="horizonte",
+    workers=1,
+    threads=4,
+    traffic={"timeout": 60},
+    logging={"access": {"enabled": False}},
+)
+@bentoml.asgi_app(app, path="/")
+class Horizonte:
+    """Forecasts of the champion over JSON; one process, no pickle, no files, no URLs."""
+
+    def __init__(self) -> None:
+        """Start following the champion; requests are refused as not ready until one is warm."""
+        configure_logs(settings().log_level)
+        self.answers = Answers.start(settings())
+        app.state.answers = self.answers
+        app.state.document = lambda: openapi.document(service.openapi_spec.asdict())
+
+    @bentoml.api(route="/forecast")  # type: ignore[untyped-decorator]
+    def forecast(self, request: ForecastRequest, /) -> ForecastAnswer:
+        """Forecast one or many series, with intervals."""
+        try:
+            answer = self.answers.forecast(request, request_id=request_id.get())
+            response = Response(answer.model_dump_json(), media_type="application/json")
+        except Fault as why:
+            response = routes.problem_response(problems.of_fault(why))
+        return response  # type: ignore[return-value]  # BentoML sends a Response as it is
+
+    async def __is_ready__(self) -> bool:
+        """Return whether a real forecast was made; raise with the reason when none was."""
+        why = self.answers.why_not_ready()
+        if why is not None:
+            problem = problems.of_fault(why)
+            raise HTTPException(503, detail=f"{problem.kind.slug}: {problem.detail}")
+        return True
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def stop(self) -> None:
+        """Stop following the champion and close the connections."""
+        self.answers.close()
+
+
+service = cast("bentoml.Service[Any]", Horizonte)
+service.add_asgi_middleware(ProblemMiddleware)
+
+
+def configure_logs(level: str) -> None:
+    """Send BentoML's and our logs as JSON to stderr, each record with its request id."""
+    log.configure(level=level, as_json=True)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RequestIdFilter())
+        handler.addFilter(_is_news)
+    for name in ("bentoml", "uvicorn.error", "circus"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # the edge logs every answer
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drop BentoML's trace of a request that was refused for its own mistake."""
+    why = record.exc_info[1] if record.exc_info else None
+    return not isinstance(why, ValidationError | BentoMLException)

@@ -1,0 +1,109 @@
+"""Vintages on record: found while they are fresh, issued when they are not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+
+import pandas as pd
+
+from horizonte import __version__
+from horizonte.serve import inputs, predict
+from horizonte.serve.champion import Champion
+from horizonte.serve.inputs import Knowledge
+from horizonte.serve.predict import Vintage
+from horizonte.serve.present import Told
+from horizonte.store import forecasts
+from horizonte.store.connection import Connection
+
+ROWS = "source_rows"  # beside the seconds of a run: how many rows its sources had brought
+
+
+def fresh(conn: Connection, champion: Champion, sources: Mapping[str, str]) -> dict[str, Told]:
+    """Return the stored live vintage of each series that a new one would only repeat.
+
+    Fresh means: by this model version, and from all that the source has brought until now.
+    ``sources`` maps unique_id to source.
+    """
+    with inputs.one_view(conn):
+        known = inputs.knowledge(conn, sources.values())
+        found = forecasts.latest(conn, sources)
+        rows = _rows_seen(conn, [v.run_id for v in found.values()])
+    told = {}
+    for name, stored in found.items():
+        now = known.get(sources[name])
+        seen = Knowledge(stored.as_of, rows[stored.run_id])
+        if now == seen and stored.model_version == champion.version:
+            told[name] = Told(_vintage(stored, champion, seen), "stored", now.as_of)
+    return told
+
+
+def compute(
+    conn: Connection, champion: Champion, names: Sequence[str], *, request_id: str | None = None
+) -> dict[str, Told]:
+    """Forecast ``names`` now, store the vintages as live, and return them."""
+    began = time.perf_counter()
+    made = predict.forecast(conn, champion, unique_ids=names, now=database_now(conn))
+    issue(conn, made, seconds=time.perf_counter() - began, request_id=request_id)
+    return {v.unique_id: Told(v, "computed", v.at.as_of) for v in made}
+
+
+def issue(
+    conn: Connection, made: Sequence[Vintage], *, seconds: float, request_id: str | None = None
+) -> list[int]:
+    """Store vintages, one run per instant of knowledge, and return the runs' ids."""
+    ids = []
+    ordered = sorted(made, key=_knowledge)
+    with conn.transaction():
+        for (as_of, rows), together in groupby(ordered, key=_knowledge):
+            part = list(together)
+            run = forecasts.Run(
+                part[0].purpose,
+                part[0].model_version,
+                as_of,
+                part[0].issued_at,
+                cutoffs={v.unique_id: v.cutoff for v in part},
+                degraded={v.unique_id: v.degraded for v in part},
+                code_revision=__version__,
+                request_id=request_id,
+                timings={"forecast": round(seconds, 4), ROWS: rows},
+            )
+            ids.append(forecasts.issue(conn, run, pd.concat([v.rows for v in part])))
+    return ids
+
+
+def database_now(conn: Connection) -> datetime:
+    """Return now on the one clock that every process of an installation shares."""
+    row = conn.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    now: datetime = row[0]
+    return now
+
+
+def _rows_seen(conn: Connection, runs: Sequence[int]) -> dict[int, int]:
+    found = conn.execute(
+        "SELECT id, (timings ->> %s)::float8 FROM forecast_run WHERE id = ANY(%s)",
+        (ROWS, list(runs)),
+    ).fetchall()
+    return {run: -1 if rows is None else int(rows) for run, rows in found}
+
+
+def _vintage(stored: forecasts.Vintage, champion: Champion, seen: Knowledge) -> Vintage:
+    iso, _ = predict.grid(champion, stored.unique_id)
+    return Vintage(
+        stored.unique_id,
+        iso,
+        stored.model_version,
+        "live",
+        seen,
+        stored.cutoff,
+        stored.issued_at,
+        stored.degraded,
+        stored.rows,
+    )
+
+
+def _knowledge(vintage: Vintage) -> tuple[pd.Timestamp, int]:
+    return vintage.at.as_of, vintage.at.rows

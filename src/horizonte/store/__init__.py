@@ -1,0 +1,1 @@
+"""The time-series database, the prepared database and the ledger, behind one connection."""

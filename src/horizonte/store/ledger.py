@@ -1,0 +1,193 @@
+"""What was loaded, what was refused and why, and how far a source's clock has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from horizonte.errors import DataFault
+from horizonte.store.bulk import copy_in, read_frame
+from horizonte.store.connection import Connection
+from horizonte.store.promotions import (
+    CHANNEL,
+    Promotion,
+    current_promotion,
+    model_versions,
+    promote,
+    promotions,
+    register_model,
+)
+
+__all__ = [
+    "CHANNEL",
+    "Batch",
+    "Counts",
+    "Promotion",
+    "batches",
+    "close_batch",
+    "current_promotion",
+    "dead_letters",
+    "model_versions",
+    "open_batch",
+    "promote",
+    "promotions",
+    "refuse",
+    "register_model",
+    "source_now",
+]
+VALUE_BYTES = 1024
+_LETTER = pa.schema(
+    [
+        ("ingest_batch_id", pa.int64()),
+        ("file", pa.string()),
+        ("sheet", pa.string()),
+        ("row", pa.int64()),
+        ("column", pa.string()),
+        ("topic", pa.string()),
+        ("value", pa.string()),
+        ("reason", pa.string()),
+        ("fix", pa.string()),
+    ]
+)
+_TOUCHED = ("unique_id", "starts_at", "ends_at")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One load; ``loaded`` says that this content of this source is already in: do nothing."""
+
+    id: int
+    source: str
+    kind: str
+    loaded: bool
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the rows of an append, and where.
+
+    ``accepted`` counts first versions and ``corrected`` further revisions; with ``unchanged``
+    they add up to the rows given. ``touched`` holds stretches (unique_id, starts_at, ends_at),
+    half-open, that ``prepared.refresh`` takes.
+    """
+
+    accepted: int = 0
+    unchanged: int = 0
+    corrected: int = 0
+    touched: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(_TOUCHED)))
+
+    def __add__(self, other: Counts) -> Counts:
+        """Return the counts of both, and the stretches of both."""
+        parts = [part for part in (self.touched, other.touched) if len(part)]
+        return Counts(
+            self.accepted + other.accepted,
+            self.unchanged + other.unchanged,
+            self.corrected + other.corrected,
+            pd.concat(parts, ignore_index=True) if parts else self.touched,
+        )
+
+
+def open_batch(
+    conn: Connection,
+    *,
+    source: str,
+    kind: Literal["file", "request", "stream"],
+    name: str,
+    sha256: str | None,
+) -> Batch:
+    """Return the batch to load into; its ``loaded`` is true when this content already is in.
+
+    A batch left open by a crash is taken up again: appending is idempotent. Another process
+    that is loading the same content in a transaction is waited for.
+    """
+    row = conn.execute(
+        """INSERT INTO ingest_batch (source, kind, name, sha256) VALUES (%s, %s, %s, %s)
+           ON CONFLICT DO NOTHING RETURNING id""",
+        (source, kind, name, sha256),
+    ).fetchone()
+    if row is not None:
+        return Batch(row[0], source, kind, loaded=False)
+    known = conn.execute(
+        """SELECT id, status = 'loaded' FROM ingest_batch
+                            WHERE source = %s AND sha256 = %s AND status <> 'refused'""",
+        (source, sha256),
+    ).fetchone()
+    if known is None:  # its loader gave it up in between
+        return open_batch(conn, source=source, kind=kind, name=name, sha256=sha256)
+    return Batch(known[0], source, kind, loaded=known[1])
+
+
+def close_batch(
+    conn: Connection,
+    batch: Batch,
+    counts: Counts,
+    *,
+    refused: int = 0,
+    status: Literal["loaded", "refused"] = "loaded",
+) -> None:
+    """Write the counts of ``batch`` and whether it was loaded or refused as a whole.
+
+    A batch refused as a whole may be opened again with the same content.
+    """
+    read = counts.accepted + counts.unchanged + counts.corrected + refused
+    conn.execute(
+        """UPDATE ingest_batch SET status = %s, rows_read = %s, accepted = %s, unchanged = %s,
+                  corrected = %s, refused = %s, closed_at = now() WHERE id = %s""",
+        (status, read, counts.accepted, counts.unchanged, counts.corrected, refused, batch.id),
+    )
+
+
+def refuse(conn: Connection, batch: Batch, letters: pd.DataFrame) -> None:
+    """Keep refused readings: place (file, sheet, row, column; topic), value, reason and fix.
+
+    Columns of the place may be left out. A value is kept as text of at most 1 kB.
+    """
+    absent = [name for name in ("value", "reason", "fix") if name not in letters]
+    if absent:
+        raise DataFault(
+            "dead letters", absent, "present as columns", "say what was refused and why"
+        )
+    whole = letters.assign(
+        ingest_batch_id=batch.id,
+        value=pd.Series([_bounded(v) for v in letters["value"]], dtype=object).array,
+    ).reindex(columns=_LETTER.names)
+    arrays = [pa.array(whole[f.name], type=f.type, from_pandas=True, safe=False) for f in _LETTER]
+    copy_in(conn, "dead_letter", pa.Table.from_arrays(arrays, schema=_LETTER))
+
+
+def batches(conn: Connection) -> pd.DataFrame:
+    """Return every batch, oldest first, with its counts."""
+    return read_frame(conn, "SELECT * FROM ingest_batch ORDER BY id")
+
+
+def dead_letters(conn: Connection, batch_id: int) -> pd.DataFrame:
+    """Return what batch ``batch_id`` refused, in the order it was met."""
+    return read_frame(
+        conn,
+        "SELECT * FROM dead_letter WHERE ingest_batch_id = %(id)s ORDER BY id",
+        {"id": batch_id},
+    )
+
+
+def source_now(conn: Connection, source: str) -> pd.Timestamp | None:
+    """Return the now of a source whose clock is ``recorded``: its newest ``available_at``.
+
+    Values known ahead do not move a clock. None before the first row.
+    """
+    row = conn.execute(
+        """SELECT newest_available_at FROM ingest_batch WHERE source = %s
+                          ORDER BY newest_available_at DESC NULLS LAST LIMIT 1""",
+        (source,),
+    ).fetchone()
+    return pd.Timestamp(row[0]).tz_convert("UTC") if row and row[0] else None
+
+
+def _bounded(value: object) -> str | None:
+    if value is None:
+        return None
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    kept = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace")[:VALUE_BYTES]
+    return kept.decode("utf-8", "ignore")

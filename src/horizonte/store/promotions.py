@@ -1,0 +1,93 @@
+"""Which model serves, since when and why: one row per promotion or rollback, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import pandas as pd
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from horizonte.errors import StoreFault
+from horizonte.store.bulk import read_frame
+from horizonte.store.connection import Connection
+
+CHANNEL = "horizonte_promotion"
+_LOCK = 4_614_110_870_002
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One row of the ledger: from ``recorded_at`` on, ``sha256`` is the champion."""
+
+    id: int
+    sha256: str
+    previous: str | None
+    kind: str
+    why: str
+    promoted_by: str
+    evidence: dict[str, Any]
+    recorded_at: datetime
+
+
+def register_model(conn: Connection, sha256: str, *, uri: str, card: Mapping[str, Any]) -> None:
+    """Record a published model folder by its content hash; a second time changes nothing."""
+    conn.execute(
+        """INSERT INTO model_version (sha256, uri, card) VALUES (%s, %s, %s)
+                    ON CONFLICT DO NOTHING""",
+        (sha256, uri, Jsonb(dict(card))),
+    )
+
+
+def model_versions(conn: Connection) -> pd.DataFrame:
+    """Return every registered model version (sha256, uri, card, recorded_at), oldest first."""
+    return read_frame(
+        conn,
+        "SELECT sha256, uri, card, recorded_at FROM model_version ORDER BY recorded_at, sha256",
+    )
+
+
+def promote(
+    conn: Connection,
+    sha256: str,
+    why: str,
+    *,
+    by: str,
+    evidence: Mapping[str, Any] | None = None,
+    kind: Literal["promote", "rollback"] = "promote",
+) -> Promotion:
+    """Make ``sha256`` the champion, say so on channel ``horizonte_promotion`` and return the row.
+
+    Raises StoreFault when the model was never registered.
+    """
+    if not conn.execute("SELECT FROM model_version WHERE sha256 = %s", (sha256,)).fetchall():
+        raise StoreFault(
+            "model version", sha256, "a registered model", "publish the model folder first"
+        )
+    with conn.transaction():
+        conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        with conn.cursor(row_factory=class_row(Promotion)) as cursor:
+            row = cursor.execute(
+                """INSERT INTO promotion (sha256, previous, kind, why, promoted_by, evidence)
+                    SELECT %s, (SELECT sha256 FROM promotion ORDER BY id DESC LIMIT 1),
+                           %s, %s, %s, %s
+                    RETURNING *""",
+                (sha256, kind, why, by, Jsonb(dict(evidence or {}))),
+            ).fetchone()
+        conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, sha256))
+    assert row is not None
+    return row
+
+
+def current_promotion(conn: Connection) -> Promotion | None:
+    """Return the promotion in force, or None before the first."""
+    with conn.cursor(row_factory=class_row(Promotion)) as cursor:
+        return cursor.execute("SELECT * FROM promotion ORDER BY id DESC LIMIT 1").fetchone()
+
+
+def promotions(conn: Connection) -> pd.DataFrame:
+    """Return every promotion and rollback, oldest first."""
+    return read_frame(conn, "SELECT * FROM promotion ORDER BY id")

@@ -1,0 +1,75 @@
+"""What is known of each series: its grid, unit, calendar, role, limits and source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from horizonte import freq
+from horizonte.contracts import SERIES
+from horizonte.errors import DataFault, NotFound
+from horizonte.store.connection import Connection
+
+
+def register(conn: Connection, frame: pd.DataFrame) -> None:
+    """Insert or update the rows of ``frame`` (SERIES), by unique_id.
+
+    Raises DataFault when ``freq`` of a series that already holds observations changes: their
+    ``available_at`` was derived from it.
+    """
+    rows = SERIES.check(frame).astype(object)
+    rows["freq"] = [freq.iso(value) for value in rows["freq"]]
+    rows = rows.where(rows.notna(), None)
+    rows["covariates"] = [list(value) for value in rows["covariates"]]
+    with conn.transaction():
+        _refuse_new_freq(conn, dict(zip(rows["unique_id"], rows["freq"], strict=True)))
+        with conn.cursor() as cursor:
+            cursor.executemany(_UPSERT, rows[SERIES.columns].to_numpy().tolist())
+
+
+def read(conn: Connection, ids: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return SERIES of ``ids``, or of all, ordered by key; raise NotFound for an unknown one."""
+    wanted = None if ids is None else sorted(set(ids))
+    query = sql.SQL(
+        "SELECT {} FROM series WHERE %(ids)s::text[] IS NULL OR unique_id = ANY(%(ids)s) "
+        "ORDER BY unique_id"
+    ).format(_NAMES)
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(query, {"ids": wanted}).fetchall()
+    missing = sorted(set(wanted or ()) - {row["unique_id"] for row in found})
+    if missing:
+        known = [row[0] for row in conn.execute("SELECT unique_id FROM series ORDER BY 1 LIMIT 20")]
+        raise NotFound("series", missing[0], f"one of {known}", "register it or correct the name")
+    return SERIES.check(pd.DataFrame(found, columns=SERIES.columns))
+
+
+def _refuse_new_freq(conn: Connection, wanted: dict[str, str]) -> None:
+    changed = conn.execute(
+        """SELECT unique_id, freq, wanted FROM series
+           JOIN unnest(%s::text[], %s::text[]) AS new(unique_id, wanted) USING (unique_id)
+           WHERE freq <> wanted AND EXISTS (
+               SELECT FROM observation o WHERE o.unique_id = series.unique_id) LIMIT 1""",
+        (list(wanted), list(wanted.values())),
+    ).fetchone()
+    if changed:
+        raise DataFault(
+            f"series {changed[0]}: freq",
+            changed[2],
+            f"the freq of its rows, {changed[1]}",
+            "declare the new grid under a new unique_id",
+        )
+
+
+_NAMES = sql.SQL(", ").join(map(sql.Identifier, SERIES.columns))
+_UPSERT = sql.SQL(
+    "INSERT INTO series ({}) VALUES ({}) ON CONFLICT (unique_id) DO UPDATE SET {}"
+).format(
+    _NAMES,
+    sql.SQL(", ").join([sql.Placeholder()] * len(SERIES.columns)),
+    sql.SQL(", ").join(
+        sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in SERIES.columns[1:]
+    ),
+)

@@ -1,0 +1,129 @@
+"""Incremental cleaning equals a full one, whatever comes in whatever order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from horizonte.params import Rules
+from horizonte.prepare.clean import affected, clean, clean_between, reach
+
+from .conftest import START, declare
+
+RULES = Rules.model_validate(
+    {"impute_up_to": "PT3H", "flatline_after": "PT3H", "spike_window": "P4D", "spike_mads": 6.0}
+)
+SERIES = declare("s/x", lower=0.0)
+HOUR, TICK = pd.Timedelta("1h"), pd.Timedelta(1, "us")
+SIZE = 2_000
+
+# where it starts, how long it is, and what it holds
+batch = st.tuples(
+    st.integers(0, SIZE - 1),
+    st.integers(1, 400),
+    st.sampled_from(["walk", "noise", "stuck", "zero", "coarse", "far", "impossible"]),
+    st.integers(0, 2**32 - 1),
+)
+
+
+def values(kind: str, count: int, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return {
+        "walk": 50 + np.abs(np.cumsum(random.normal(size=count))),
+        "noise": random.lognormal(3, 0.3, count),
+        "stuck": np.full(count, float(random.integers(1, 60))),
+        "zero": np.zeros(count),
+        "coarse": np.round(random.lognormal(1, 0.5, count)),
+        "far": random.choice([20.0, 20.5, 21.0, 900.0], count, p=[0.4, 0.3, 0.28, 0.02]),
+        "impossible": random.normal(0, 5, count),
+    }[kind]
+
+
+def rows_of(y: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame({"unique_id": "s/x", "ds": y.index, "y": y.to_numpy()})
+
+
+def refresh(
+    prepared: pd.DataFrame, y: pd.Series, touched: pd.DataFrame, notes: pd.DataFrame
+) -> pd.DataFrame:
+    """Rebuild of ``prepared`` what ``affected`` names, reading of ``y`` only what it allows."""
+    first, last = y.index.min(), y.index.max()
+    grown = [(last, first)]
+    if len(prepared):
+        grown = [(first, prepared["ds"].min()), (prepared["ds"].max(), last)]
+    else:
+        grown = [(first, last)]
+    new = pd.DataFrame(grown, columns=["starts_at", "ends_at"]).assign(unique_id="s/x")
+    found = affected(pd.concat([touched, new]), rules=RULES, series=SERIES)
+    for part in found.itertuples():
+        read = y[(y.index >= part.reads_from) & (y.index < part.reads_until)]
+        ranges = pd.DataFrame(
+            {
+                "unique_id": ["s/x"],
+                "starts_at": [max(part.starts_at, first)],
+                "ends_at": [min(part.ends_at, last + TICK)],
+            }
+        )
+        made = clean_between(
+            rows_of(read), series=SERIES, rules=RULES, ranges=ranges, annotations=notes
+        )
+        inside = prepared["ds"].between(part.starts_at, part.ends_at, inclusive="left")
+        kept = [p for p in (prepared[~inside], made) if len(p)]
+        prepared = pd.concat(kept).sort_values("ds", ignore_index=True)
+    return prepared
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(batches=st.lists(batch, min_size=1, max_size=7), ignored=st.integers(0, SIZE))
+def test_incremental_equals_full(batches: list[tuple[int, int, str, int]], ignored: int) -> None:
+    """After any sequence of batches, late rows, corrections and an annotation both are equal."""
+    y, prepared = pd.Series(dtype=float), pd.DataFrame({"ds": pd.to_datetime([], utc=True)})
+    notes = pd.DataFrame(
+        {
+            "unique_id": ["s/x"],
+            "starts_at": [START + HOUR * ignored],
+            "ends_at": [START + HOUR * (ignored + 30)],
+            "kind": ["ignore"],
+        }
+    )
+    known = notes.iloc[:0]
+    for at, count, kind, seed in batches:
+        ds = pd.DatetimeIndex(START + HOUR * np.arange(at, min(at + count, SIZE)))
+        new = pd.Series(values(kind, len(ds), seed), index=ds)
+        y = new.combine_first(y) if len(y) else new
+        touched = pd.DataFrame({"unique_id": "s/x", "starts_at": ds, "ends_at": ds + TICK})
+        prepared = refresh(prepared, y, touched, known)
+    known = notes
+    prepared = refresh(prepared, y, notes[["unique_id", "starts_at", "ends_at"]], known)
+    whole = clean(rows_of(y), series=SERIES, rules=RULES, annotations=known)
+    pd.testing.assert_frame_equal(prepared, whole)
+
+
+def test_touched_rows_near_each_other_are_one_stretch() -> None:
+    """Stretches that overlap are merged, those apart are not, and reads are wider by the reach."""
+    width = reach(RULES, "PT1H")
+    ds = [START, START + HOUR, START + 5 * width]
+    found = affected(
+        pd.DataFrame({"unique_id": "s/x", "ds": ds}), rules=RULES, series=SERIES
+    )
+    assert found["starts_at"].tolist() == [START - width, START + 4 * width]
+    assert found["ends_at"].tolist() == [START + HOUR + TICK + width, START + 6 * width + TICK]
+    assert (found["starts_at"] - found["reads_from"] == width).all()
+    assert (found["reads_until"] - found["ends_at"] == width).all()
+
+
+def test_nothing_touched_is_nothing_affected() -> None:
+    """No touched row asks for no work."""
+    nothing = pd.DataFrame({"unique_id": [], "ds": pd.to_datetime([], utc=True)})
+    assert affected(nothing, rules=RULES, series=SERIES).empty
+
+
+@pytest.mark.parametrize("freq", ["PT10M", "PT30M", "PT1H", "P1D"])
+def test_reach_covers_the_declared_windows(freq: str, rules: Rules) -> None:
+    """The reach is no narrower than any rule's window, on any grid."""
+    width = reach(rules, freq)
+    assert width >= rules.spike_window + rules.impute_up_to
+    assert width % pd.Timedelta(freq) == pd.Timedelta(0)
