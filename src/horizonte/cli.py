@@ -59,7 +59,14 @@ def down() -> None:
 
 
 @app.command()
-def ingest(files: Files, *, source: Annotated[str, typer.Option(help="name in sources.yaml")]) -> None:
+def ingest(
+    files: Files,
+    *,
+    source: Annotated[str, typer.Option(help="name in sources.yaml")],
+    again: Annotated[
+        bool, typer.Option(help="read a loaded file anew, after its declaration changed")
+    ] = False,
+) -> None:
     """Load spreadsheets into the store; what is refused is in the ledger with its reason."""
     from horizonte import clock, paths
     from horizonte.ingest import files as batch
@@ -69,20 +76,32 @@ def ingest(files: Files, *, source: Annotated[str, typer.Option(help="name in so
     declared = load_sources(paths.project_root() / "sources.yaml")
     with connect() as conn:
         for file in files:
-            result = batch.ingest(conn, file, source=find_source(declared, source), now=clock.now())
+            result = batch.ingest(
+                conn, file, source=find_source(declared, source), now=clock.now(), again=again
+            )
             out.print(f"{file}: {result}")
 
 
 @app.command()
 def quick(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV or XLSX with history")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="CSV or XLSX with history")
+    ],
     *,
     horizon: Annotated[int, typer.Option(help="steps ahead")],
-    known_future: Annotated[Path | None, typer.Option(help="covariates known over the horizon")] = None,
-    target: Annotated[list[str] | None, typer.Option(help="columns to forecast; others help")] = None,
-    save: Annotated[Path, typer.Option("--out", help=".xlsx, .csv or .parquet")] = Path("forecast.xlsx"),
+    known_future: Annotated[
+        Path | None, typer.Option(help="covariates known over the horizon")
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="columns to forecast; others help")
+    ] = None,
+    save: Annotated[Path, typer.Option("--out", help=".xlsx, .csv or .parquet")] = Path(
+        "forecast.xlsx"
+    ),
     html: Annotated[Path | None, typer.Option(help="also write a report")] = None,
-    freq: Annotated[str | None, typer.Option(help="such as PT1H or 1h; inferred if left out")] = None,
+    freq: Annotated[
+        str | None, typer.Option(help="such as PT1H or 1h; inferred if left out")
+    ] = None,
     zone: Annotated[str | None, typer.Option(help="IANA zone of times that carry none")] = None,
     day_first: Annotated[bool | None, typer.Option(help="03/04 is 3 April")] = None,
     decimal: Annotated[str | None, typer.Option(help=". or ,")] = None,
@@ -94,8 +113,14 @@ def quick(
     given = {"freq": freq, "zone": zone, "day_first": day_first, "decimal": decimal}
     hints = {name: value for name, value in given.items() if value is not None}
     sheet = files.load(file, known_future=known_future, targets=target or (), hints=hints)
-    found = run(sheet.frame, horizon=horizon, freq=sheet.source.freq, known_future=sheet.known_future,
-                budget_seconds=budget_seconds, zone=sheet.source.zone)
+    found = run(
+        sheet.frame,
+        horizon=horizon,
+        freq=sheet.source.freq,
+        known_future=sheet.known_future,
+        budget_seconds=budget_seconds,
+        zone=sheet.source.zone,
+    )
     sentences = files.sentences(sheet, found)
     files.save(save, found, refused=sheet.refused, sentences=sentences)
     if html is not None:
@@ -143,7 +168,9 @@ def lab() -> None:
 
 
 @app.command()
-def demo(detach: Annotated[bool, typer.Option(help="return with the services running")] = False) -> None:
+def demo(
+    detach: Annotated[bool, typer.Option(help="return with the services running")] = False,
+) -> None:
     """Run everything on the sample data: load, train, publish, forecast, serve, ask."""
     from horizonte import demo as whole
 
@@ -153,7 +180,7 @@ def demo(detach: Annotated[bool, typer.Option(help="return with the services run
 def _show_status() -> None:
     from horizonte.embedded import services
 
-    table = Table("service", "state", "address", "pid", "detail", box=None)
+    table = Table("service", "state", "address", "pid", "since", "detail", box=None)
     for row in services.status():
         table.add_row(*(str(part or "") for part in row))
     out.print(table)

@@ -19,7 +19,8 @@ class Settings(BaseSettings):
     home: Path | None = Field(None, description="folder of embedded services, caches and logs")
     database: str | None = Field(None, description="PostgreSQL or TimescaleDB URL")
     s3: str | None = Field(
-        None, description="bucket URL: s3://bucket for AWS, or http(s)://key:secret@host:port/bucket"
+        None,
+        description="bucket URL: s3://bucket for AWS, or http(s)://key:secret@host:port/bucket",
     )
     mqtt: str | None = Field(None, description="broker URL: mqtt(s)://user:password@host:port")
     host: str = Field("127.0.0.1", description="address that the forecast service binds")

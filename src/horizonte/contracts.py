@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 import pyarrow as pa
@@ -33,8 +34,10 @@ _INSTANT = pa.timestamp("us", tz="UTC")
 def _columns(**types: pa.DataType) -> pa.Schema:
     """Build a schema; a type wrapped in a 1-tuple may be null."""
     return pa.schema(
-        [pa.field(name, t[0] if isinstance(t, tuple) else t, nullable=isinstance(t, tuple))
-         for name, t in types.items()]
+        [
+            pa.field(name, t[0] if isinstance(t, tuple) else t, nullable=isinstance(t, tuple))
+            for name, t in types.items()
+        ]
     )
 
 
@@ -59,12 +62,18 @@ class Table:
         """
         self._check_names(frame)
         typed = self.to_arrow(frame).to_pandas()
-        typed = typed.astype({f.name: "datetime64[ns, UTC]" for f in self.schema if f.type == _INSTANT})
+        typed = typed.astype(
+            {f.name: "datetime64[ns, UTC]" for f in self.schema if f.type == _INSTANT}
+        )
         repeated = typed.duplicated(list(self.key))
         if repeated.any():
-            raise DataFault(f"{self.name} key {self.key}", typed.loc[repeated, list(self.key)].iloc[0].tolist(),
-                            "unique", "keep one row per key")
-        return typed
+            raise DataFault(
+                f"{self.name} key {self.key}",
+                typed.loc[repeated, list(self.key)].iloc[0].tolist(),
+                "unique",
+                "keep one row per key",
+            )
+        return cast("pd.DataFrame", typed)
 
     def empty(self) -> pd.DataFrame:
         """Return a frame with the contract's columns and types and no rows."""
@@ -77,11 +86,19 @@ class Table:
             try:
                 array = pa.array(frame[field.name], type=field.type, from_pandas=True, safe=False)
             except (pa.ArrowInvalid, pa.ArrowTypeError) as why:
-                raise DataFault(f"{self.name}.{field.name}", str(why), str(field.type),
-                                "convert the column first") from None
+                raise DataFault(
+                    f"{self.name}.{field.name}",
+                    str(why),
+                    str(field.type),
+                    "convert the column first",
+                ) from None
             if array.null_count and not field.nullable:
-                raise DataFault(f"{self.name}.{field.name}", f"{array.null_count} nulls", "never null",
-                                "drop or fill those rows")
+                raise DataFault(
+                    f"{self.name}.{field.name}",
+                    f"{array.null_count} nulls",
+                    "never null",
+                    "drop or fill those rows",
+                )
             arrays.append(array)
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
@@ -97,8 +114,12 @@ class Table:
     def _check_names(self, frame: pd.DataFrame) -> None:
         odd = sorted(set(frame.columns) ^ set(self.columns))
         if odd:
-            raise DataFault(f"{self.name} columns", odd, f"exactly {self.columns}",
-                            "add what is missing and drop what is not listed")
+            raise DataFault(
+                f"{self.name} columns",
+                odd,
+                f"exactly {self.columns}",
+                "add what is missing and drop what is not listed",
+            )
 
 
 SERIES = Table(
@@ -134,34 +155,66 @@ PREPARED = Table(  # the regular grid; y is null where missing stays missing
 )
 ANNOTATION = Table(  # what people know of a stretch [starts_at, ends_at)
     "annotation",
-    _columns(unique_id=_TEXT, starts_at=_INSTANT, ends_at=_INSTANT, kind=_TEXT, note=_TEXT,
-             available_at=_INSTANT),
+    _columns(
+        unique_id=_TEXT,
+        starts_at=_INSTANT,
+        ends_at=_INSTANT,
+        kind=_TEXT,
+        note=_TEXT,
+        available_at=_INSTANT,
+    ),
     ("unique_id", "starts_at", "ends_at", "kind", "available_at"),
 )
 FOLD = Table(  # one forecast cutoff of a group of series that share freq
     "fold",
-    _columns(freq=_TEXT, unique_id=_TEXT, cutoff=_INSTANT, period=_TEXT,  # selection | test
-             fitted_at=_INSTANT),  # cutoff of the fit that production would have served then
+    _columns(
+        freq=_TEXT,
+        unique_id=_TEXT,
+        cutoff=_INSTANT,
+        period=_TEXT,  # selection | test
+        fitted_at=_INSTANT,
+    ),  # cutoff of the fit that production would have served then
     ("unique_id", "cutoff"),
 )
-_QUANTILES = {name: _REAL for name in QUANTILE_COLUMNS}
+_QUANTILES = dict.fromkeys(QUANTILE_COLUMNS, _REAL)
 POINT = Table(  # what a family says before calibration
     "point", _columns(unique_id=_TEXT, ds=_INSTANT, mean=_REAL), ("unique_id", "ds")
 )
 FORECAST = Table(
-    "forecast", _columns(unique_id=_TEXT, ds=_INSTANT, mean=_REAL, **_QUANTILES), ("unique_id", "ds")
+    "forecast",
+    _columns(unique_id=_TEXT, ds=_INSTANT, mean=_REAL, **_QUANTILES),
+    ("unique_id", "ds"),
 )
 BACKTEST = Table(  # vintages of one or many models beside what happened
     "backtest",
-    _columns(model=_TEXT, unique_id=_TEXT, cutoff=_INSTANT, ds=_INSTANT, y=(_REAL,), mean=_REAL,
-             **{name: (_REAL,) for name in QUANTILE_COLUMNS}),
+    _columns(
+        model=_TEXT,
+        unique_id=_TEXT,
+        cutoff=_INSTANT,
+        ds=_INSTANT,
+        y=(_REAL,),
+        mean=_REAL,
+        **dict.fromkeys(QUANTILE_COLUMNS, (_REAL,)),
+    ),
     ("model", "unique_id", "cutoff", "ds"),
 )
 SCORE = Table(
     "score",
-    _columns(model=_TEXT, unique_id=_TEXT, bucket=_TEXT,  # lead-time bucket such as 00-06h, or all
-             rows=_INT, mase=(_REAL,), rmsse=(_REAL,), wape=(_REAL,), bias=(_REAL,), sql=(_REAL,),
-             coverage_80=(_REAL,), coverage_90=(_REAL,), width_80=(_REAL,), width_90=(_REAL,)),
+    _columns(
+        model=_TEXT,
+        unique_id=_TEXT,
+        bucket=_TEXT,  # lead-time bucket such as 00-06h, or all
+        rows=_INT,
+        mase=(_REAL,),
+        rmsse=(_REAL,),
+        wape=(_REAL,),
+        bias=(_REAL,),
+        sql=(_REAL,),
+        coverage_80=(_REAL,),
+        coverage_90=(_REAL,),
+        width_80=(_REAL,),
+        width_90=(_REAL,),
+    ),
     ("model", "unique_id", "bucket"),
 )
 QUALITY = ("ok", "missing", "imputed", "flatline", "out_of_range", "spike", "ignored")

@@ -35,11 +35,21 @@ def run(*, detach: bool) -> None:
     root = paths.project_root()
     seconds: dict[str, float] = {}
     _step("services", "Start the embedded PostgreSQL and S3", services.up, seconds)
-    _step("pipeline", "Load the sample, train, evaluate, report: dvc repro", lambda: _dvc(root, "repro"), seconds)
-    _step("push", "Version data and models in the bucket: dvc push", lambda: _dvc(root, "push"), seconds)
+    _step(
+        "pipeline",
+        "Load the sample, train, evaluate, report: dvc repro",
+        lambda: _dvc(root, "repro"),
+        seconds,
+    )
+    _step(
+        "push",
+        "Version data and models in the bucket: dvc push",
+        lambda: _dvc(root, "push"),
+        seconds,
+    )
     _step("publish", "Make the trained model the champion", lambda: _publish(root), seconds)
     _step("forecast", "Issue and store a forecast of every target", jobs.forecast, seconds)
-    url = _step("serve", "Start the forecast service", lambda: service.start(), seconds)
+    url = _step("serve", "Start the forecast service", service.start, seconds)
     answer = _step("ask", f"Ask it for a forecast: POST {url}/forecast", lambda: ask(url), seconds)
     out.print_json(json.dumps(answer))
     (settings().home_folder() / "demo.json").write_text(json.dumps(seconds, indent=1))
@@ -69,8 +79,12 @@ def _step(name: str, says: str, do: Callable[[], Answer], seconds: dict[str, flo
 def _dvc(root: Path, command: str) -> None:
     done = subprocess.run([sys.executable, "-m", "dvc", command], cwd=root, check=False)
     if done.returncode:
-        raise ServiceFault(f"dvc {command}", f"exit code {done.returncode}", "a success",
-                           "read the stage's error above, mend it and run again")
+        raise ServiceFault(
+            f"dvc {command}",
+            f"exit code {done.returncode}",
+            "a success",
+            "read the stage's error above, mend it and run again",
+        )
 
 
 def _publish(root: Path) -> str:

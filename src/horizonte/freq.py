@@ -37,11 +37,17 @@ def duration(text: str) -> pd.Timedelta:
     """
     found = _DURATION.fullmatch(text.strip().upper())
     if not found or not any(found.groups()):
-        raise DataFault("duration", text, "an ISO-8601 duration of fixed length",
-                        "write it as PT2H or P7D")
+        raise DataFault(
+            "duration", text, "an ISO-8601 duration of fixed length", "write it as PT2H or P7D"
+        )
     weeks, days, hours, minutes, seconds = (part or "0" for part in found.groups())
-    return pd.Timedelta(weeks=int(weeks), days=int(days), hours=int(hours),
-                        minutes=int(minutes), seconds=int(seconds))
+    return pd.Timedelta(
+        weeks=int(weeks),
+        days=int(days),
+        hours=int(hours),
+        minutes=int(minutes),
+        seconds=int(seconds),
+    )
 
 
 def written(span: pd.Timedelta) -> str:
@@ -50,9 +56,7 @@ def written(span: pd.Timedelta) -> str:
     hours, rest = divmod(rest, 3_600)
     minutes, rest = divmod(rest, 60)
     date = f"{days}D" if days else ""
-    time = "".join(
-        f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (rest, "S")) if n
-    )
+    time = "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (rest, "S")) if n)
     return "P" + date + ("T" + time if time else "")
 
 
@@ -61,8 +65,12 @@ def steps(duration: str | pd.Timedelta, freq: str | pd.Timedelta) -> int:
     span = pd.Timedelta(duration)
     count, rest = divmod(span, step(freq))
     if rest != pd.Timedelta(0):
-        raise DataFault("duration", str(duration), f"a whole number of {iso(freq)} steps",
-                        f"use a multiple of {iso(freq)}")
+        raise DataFault(
+            "duration",
+            str(duration),
+            f"a whole number of {iso(freq)} steps",
+            f"use a multiple of {iso(freq)}",
+        )
     return int(count)
 
 
@@ -71,11 +79,15 @@ def _parse(freq: str) -> pd.Timedelta:
     try:
         if text.upper().startswith("P"):
             return duration(text)
-        return pd.Timedelta(pd.tseries.frequencies.to_offset(text))
+        return pd.Timedelta(pd.tseries.frequencies.to_offset(text))  # type: ignore[arg-type] # not fixed: TypeError
     except (ValueError, TypeError, DataFault):
         raise _refused(freq) from None
 
 
 def _refused(freq: object) -> DataFault:
-    return DataFault("freq", str(freq), "a fixed step from 1 s to 7 days",
-                     "write it as an ISO-8601 duration (PT1H) or a pandas alias (1h)")
+    return DataFault(
+        "freq",
+        str(freq),
+        "a fixed step from 1 s to 7 days",
+        "write it as an ISO-8601 duration (PT1H) or a pandas alias (1h)",
+    )

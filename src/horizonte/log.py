@@ -21,7 +21,9 @@ def configure(*, level: str = "INFO", as_json: bool | None = None) -> None:
 def _formatter(as_json: bool) -> logging.Formatter:
     if not as_json:
         return logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    from pythonjsonlogger.json import JsonFormatter  # noqa: PLC0415 (services only)
+    from pythonjsonlogger.json import JsonFormatter
 
-    return JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s",
-                         rename_fields={"asctime": "time", "levelname": "level"})
+    return JsonFormatter(
+        "%(asctime)s %(levelname)s %(name)s %(message)s",
+        rename_fields={"asctime": "time", "levelname": "level"},
+    )

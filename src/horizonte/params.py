@@ -25,7 +25,7 @@ DURATION = "an ISO-8601 duration of fixed length, longer than zero, such as PT2H
 
 def _duration(value: object) -> pd.Timedelta:
     if not isinstance(value, (pd.Timedelta, str)):
-        raise ValueError(DURATION)
+        raise ValueError(DURATION)  # noqa: TRY004 (pydantic reports ValueErrors only)
     try:
         span = freq.duration(value) if isinstance(value, str) else value
     except DataFault:
@@ -164,7 +164,7 @@ def _meaning(key: str) -> str:
     for part in sections:
         model = _below(model, part) if model else None
     field = model.model_fields.get(leaf) if model else None
-    return (field.description if field and field.description else None) or "see docs/parameters.md"
+    return (field.description if field else None) or _known(key)
 
 
 def _below(model: type[BaseModel], part: str) -> type[BaseModel] | None:

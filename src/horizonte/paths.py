@@ -19,8 +19,12 @@ def project_root(start: Path | None = None) -> Path:
     for folder in (here, *here.parents):
         if (folder / MARKER).is_file():
             return folder
-    raise ConfigFault("project folder", str(here), f"inside a folder with {MARKER}",
-                      "change into your Horizonte project")
+    raise ConfigFault(
+        "project folder",
+        str(here),
+        f"inside a folder with {MARKER}",
+        "change into your Horizonte project",
+    )
 
 
 def main_work_tree(root: Path) -> Path:
@@ -30,7 +34,9 @@ def main_work_tree(root: Path) -> Path:
     """
     answer = subprocess.run(
         ["git", "-C", str(root), "rev-parse", "--path-format=absolute", "--git-common-dir"],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     common = Path(answer.stdout.strip()) if answer.returncode == 0 else None
     return common.parent if common and common.name == ".git" else root

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from horizonte import config
+from horizonte import config, paths
 from horizonte.errors import StoreFault
 from horizonte.store.connection import connect
 from horizonte.store.migrate import Migration, migrate, shipped
@@ -39,6 +39,17 @@ def test_first_use_creates_every_table_and_second_does_nothing(empty: str) -> No
         assert found >= TABLES
         assert migrate(conn) == []
         assert conn.execute("SHOW timezone").fetchone() == ("UTC",)
+
+
+def test_every_column_is_in_the_data_dictionary(empty: str) -> None:
+    """Each table and each of its columns stands in docs/data-dictionary.md."""
+    text = (paths.project_root() / "docs/data-dictionary.md").read_text("utf-8")
+    with connect(empty) as conn:
+        columns = conn.execute("""SELECT table_name, column_name FROM information_schema.columns
+                                  WHERE table_schema IN ('public', 'prepared')
+                                    AND table_name <> 'schema_migration'""").fetchall()
+    assert len(columns) > 50
+    assert [pair for pair in columns if not all(f"{word}`" in text for word in pair)] == []
 
 
 def test_concurrent_processes_apply_each_migration_once(empty: str) -> None:

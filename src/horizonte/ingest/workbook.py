@@ -17,9 +17,14 @@ MAX_UNPACKED = 1 << 29  # bytes of all parts
 MAX_PARTS = 5_000
 MAX_CELLS = 10_000_000  # of the rectangle that a sheet spans
 _TAIL = 1 << 16
+_XML = (".xml", ".rels", ".vml")
 _REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
-_COLUMN, _ROW = re.compile(rb'\br="([A-Z]{1,3})\d'), re.compile(rb'\br="[A-Z]{0,3}(\d{1,9})"')
-_FILLED = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]{1,3})(\d{1,9})"[^>]*(?<!/)>')
+_R = rb"r\s*=\s*[\"']"  # the place of a cell or row, however it is quoted
+_COLUMN, _ROW = re.compile(_R + rb"([A-Za-z]+)"), re.compile(_R + rb"[A-Za-z]*(\d+)")
+_BIG_ROW = re.compile(_R + rb"[A-Za-z]*\d{6}")
+_SMALL_ROWS = 99_999  # what a row of up to five digits can be
+_ERROR = re.compile(rb"\st\s*=\s*[\"']e[\"']")
+_FILLED = re.compile(rb"<(?:\w+:)?c(?=\s)[^>]*?" + _R + rb"([A-Za-z]+)(\d+)[\"'][^>]*(?<!/)>")
 _ODD = re.compile(
     rb"<(?:\w+:)?c\s(?P<attributes>[^>]*)>\s*(?:<(?:\w+:)?f(?:\s[^>]*?)?(?:/>|>(?P<formula>[^<]*)</(?:\w+:)?f>)\s*)?"
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>(?P<value>[^<]*)</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
@@ -72,19 +77,19 @@ def _check_sizes(path: Path, book: zipfile.ZipFile) -> None:
 
 
 def _check_xml(path: Path, info: zipfile.ZipInfo, raw: IO[bytes]) -> None:
-    if not info.filename.endswith((".xml", ".rels", ".vml")):
-        return
+    if info.filename.startswith("xl/worksheets/sheet") or not info.filename.endswith(_XML):
+        return  # a sheet is looked at when it is chosen
     before = b""
     for block in _inflate(path.name, info, raw):
         text = before + block
-        if b"<!DOCTYPE" in text or b"<!ENTITY" in text or text[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise DataFault(
-                f"{path.name}: {info.filename}",
-                "a DOCTYPE, ENTITY or UTF-16 part",
-                "plain XML",
-                "save it again as .xlsx with a spreadsheet program",
-            )
+        _refuse_entities(f"{path.name}: {info.filename}", text)
         before = text[-16:]
+
+
+def _refuse_entities(place: str, text: bytes) -> None:
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text or text[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        fix = "save it again as .xlsx with a spreadsheet program"
+        raise DataFault(place, "a DOCTYPE, ENTITY or UTF-16 part", "plain XML", fix)
 
 
 def _inflate(name: str, info: zipfile.ZipInfo, raw: IO[bytes]) -> Iterator[bytes]:
@@ -140,13 +145,15 @@ def _scan(place: str, info: zipfile.ZipInfo, raw: IO[bytes]) -> Odd:
     tail, rows, columns, cells = b"", 0, 0, 0
     for block in _inflate(place, info, raw):
         text = tail + block
-        cells += block.count(b"<c") + block.count(b":c")
-        rows = max([rows, *map(int, set(_ROW.findall(text)))])
+        _refuse_entities(place, text)
+        cells += block.count(b"<c")
         columns = max([columns, *map(number, set(_COLUMN.findall(text)))])
-        if b"f>" in text or b"<f" in text or b't="e"' in text:
+        big = _BIG_ROW.search(text)
+        rows = max([rows, *map(int, set(_ROW.findall(text)))]) if big else max(rows, _SMALL_ROWS)
+        if b"<f" in text or b":f" in text or b't="e"' in text or b"t='e'" in text:
             _note(place, text, odd)
-        tail = text[max(text.rfind(b"<c "), len(text) - _TAIL, 0) :] if text else b""
-    if cells > 2 * MAX_CELLS or rows * columns > MAX_CELLS or columns > MAX_COLUMNS:
+        tail = text[max(text.rfind(b"<c "), len(text) - _TAIL, 0) :]
+    if rows * columns > MAX_CELLS or columns > MAX_COLUMNS:
         rows, columns = _filled(place, info, raw)
     if cells > 4 * MAX_CELLS or rows * columns > MAX_CELLS or columns > MAX_COLUMNS:
         raise DataFault(
@@ -172,11 +179,11 @@ def _filled(place: str, info: zipfile.ZipInfo, raw: IO[bytes]) -> tuple[int, int
 def _note(place: str, text: bytes, odd: Odd) -> None:
     for found in _ODD.finditer(text):
         attributes, formula, value = found.group("attributes", "formula", "value")
-        is_error = b't="e"' in attributes
+        is_error = _ERROR.search(b" " + attributes) is not None
         has_formula = b"<f" in found[0] or b":f" in found[0]
         if not is_error and (value or not has_formula):
             continue
-        at = re.search(rb'\br="([A-Z]{1,3})(\d{1,9})"', attributes)
+        at = re.search(rb"(?:^|\s)r\s*=\s*[\"']([A-Za-z]+)(\d+)", attributes)
         if at is None:
             raise DataFault(
                 place,
@@ -191,6 +198,6 @@ def _note(place: str, text: bytes, odd: Odd) -> None:
 def number(letters: bytes) -> int:
     """Return the number from 1 of a column: A → 1, AA → 27."""
     value = 0
-    for letter in letters:
+    for letter in letters.upper():
         value = value * 26 + letter - 64
     return value

@@ -76,14 +76,15 @@ class Sheet:
         cells = [row[place] for row in self._cells[self._from :]]
         dates = [cell for cell in cells if isinstance(cell, dt.date)]
         texts = [m for cell in cells if isinstance(cell, str) and (m := _SLASHED.match(cell))]
-        if dates and texts and all(d.day <= 12 for d in dates):
-            if all(max(int(m[1]), int(m[2])) > 12 for m in texts):
-                raise DataFault(
-                    f"{name} {self.name} column {letter(place)}",
-                    f"{len(dates)} true dates, none after a 12th, and {len(texts)} as text",
-                    "all true dates or all texts: day and month may have been swapped",
-                    "export it again with dates as YYYY-MM-DD",
-                )
+        early = all(date.day <= 12 for date in dates)
+        late = all(max(int(found[1]), int(found[2])) > 12 for found in texts)
+        if dates and texts and early and late:
+            raise DataFault(
+                f"{name} {self.name} column {letter(place)}",
+                f"{len(dates)} true dates, none after a 12th, and {len(texts)} as text",
+                "all true dates or all texts: day and month may have been swapped",
+                "export it again with dates as YYYY-MM-DD",
+            )
 
     def _put(self, row: int, at: int, value: str) -> None:
         width = len(self._cells[0]) if self._cells else 0
@@ -112,7 +113,7 @@ def text(cell: Any) -> str | None:
     if isinstance(cell, bool):
         return str(cell).upper()
     if isinstance(cell, dt.datetime):
-        return (cell + _HALF_SECOND).replace(microsecond=0).isoformat(" ")
+        return str((cell + _HALF_SECOND).replace(microsecond=0) if cell.microsecond else cell)
     if isinstance(cell, dt.timedelta):
         seconds = round(cell.total_seconds())
         return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

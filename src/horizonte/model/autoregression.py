@@ -15,6 +15,7 @@ from horizonte.model.per_series import Spec, origins
 from horizonte.prepare.windows import Reals, Windows
 
 SETTLE = "P14D"  # history before the longest lag, from which missing errors are filled
+PASSES = 4  # in which missing errors and weights settle
 TRANSFORMS = ("none", "sqrt", "log")
 Level = Callable[[Spec, Windows, int], Reals]  # over the last steps and the horizon
 
@@ -54,13 +55,20 @@ def usable_transforms(one: Windows) -> tuple[str, ...]:
 
 
 def best(specs: Sequence[Spec], one: Windows, answer: Callable[[Spec, Windows], Reals]) -> Spec:
-    """Return the spec with the smallest mean absolute error from cutoffs at the history's end."""
+    """Return the spec with the smallest mean absolute error from cutoffs at the history's end.
+
+    Its level alone competes too, against an autoregression that runs away.
+    """
     back = max(specs[0]["lags"], default=0) + one.steps(SETTLE)
     windows, actual = origins(one, count=28, every="PT25H", back=back)
-    if len(specs) == 1 or not np.isfinite(actual).any():
+    if not np.isfinite(actual).any():
         return specs[0]
-    errors = [float(np.nanmean(np.abs(answer(spec, windows) - actual))) for spec in specs]
-    return specs[int(np.nanargmin(errors))]
+
+    def error(spec: Spec) -> float:
+        return float(np.nanmean(np.abs(answer(spec, windows) - actual)))
+
+    found = min(specs, key=error)
+    return min([found, {**found, "lags": [], "phi": []}], key=error)
 
 
 def usable_lags(one: Windows) -> list[int]:
@@ -79,17 +87,40 @@ def usable_lags(one: Windows) -> list[int]:
 def weights(errors: Reals, lags: Sequence[int]) -> list[float]:
     """Return the least-squares weights of ``lags`` in ``errors`` ``[length]``.
 
-    Rows with a missing lag are left out, unless few are complete: then they count it as zero.
+    Rows with a missing lag are left out. Where few are complete, a missing error is taken as
+    what the autoregression expected there, and both are found in turn.
     """
     if not lags:
         return []
-    first = max(lags)
-    past = np.column_stack([errors[first - lag : len(errors) - lag] for lag in lags])
-    seen = np.isfinite(errors[first:])
+    seen = np.isfinite(errors[max(lags) :])
+    past = _lagged(errors, lags)
     whole = seen & np.isfinite(past).all(axis=1)
-    rows = whole if whole.sum() >= max(20 * len(lags), seen.sum() // 10) else seen
-    found = least_squares(np.nan_to_num(past[rows]), errors[first:][rows, None], ridge=0.0)
-    return [float(weight) for weight in found[0]]
+    if whole.sum() >= max(20 * len(lags), seen.sum() // 10):
+        return _regress(past[whole], errors[max(lags) :][whole])
+    found = [0.5] + [0.0] * (len(lags) - 1)
+    for _ in range(PASSES):
+        past = _lagged(_filled(errors, lags, found), lags)
+        found = _regress(past[seen], errors[max(lags) :][seen])
+    return found
+
+
+def _lagged(errors: Reals, lags: Sequence[int]) -> Reals:
+    first = max(lags)
+    return np.column_stack([errors[first - lag : len(errors) - lag] for lag in lags])
+
+
+def _regress(past: Reals, errors: Reals) -> list[float]:
+    return [float(weight) for weight in least_squares(past, errors[:, None], ridge=0.0)[0]]
+
+
+def _filled(errors: Reals, lags: Sequence[int], phi: Sequence[float]) -> Reals:
+    """Return ``errors`` with each missing one as expected from those before it, zero at first."""
+    out, back, by = errors.copy(), np.array(lags), np.array(phi)
+    limit = float(np.nanmax(np.abs(errors)))
+    for at in np.flatnonzero(np.isnan(errors)):
+        out[at] = by @ out[at - back] if at >= back.max() else 0.0
+        out[at] = min(max(out[at], -limit), limit)
+    return out
 
 
 def least_squares(x: Reals, y: Reals, *, ridge: float) -> list[Reals]:

@@ -13,13 +13,23 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS
+from horizonte.model.certainty import context
 from horizonte.model.families import family
 from horizonte.model.protocol import Fitted
 from horizonte.prepare.windows import Windows, windows
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int, str], None]  # done, total, what was done
-LEDGER = ("freq", "model", "fitted_at", "tried", "failed", "reasons", "fit_seconds", "predict_seconds")
+LEDGER = (
+    "freq",
+    "model",
+    "fitted_at",
+    "tried",
+    "failed",
+    "reasons",
+    "fit_seconds",
+    "predict_seconds",
+)
 
 
 class Known(NamedTuple):
@@ -54,37 +64,57 @@ class Group:
 
     def view(self, known: Known, *, length: int | None = None) -> Windows:
         """Return ``known`` as windows of the group's grid."""
-        return windows(known.history, freq_=self.freq, horizon=self.horizon,
-                       known_future=known.known_future, length=length)
+        return windows(
+            known.history,
+            freq_=self.freq,
+            horizon=self.horizon,
+            known_future=known.known_future,
+            length=length,
+        )
 
 
 class Tried(NamedTuple):
-    """The rows of a backtest and the ledger of its fits."""
+    """The rows of a backtest, what was known of each one's certainty, and the ledger of its fits."""
 
     backtest: pd.DataFrame  # BACKTEST
+    context: pd.DataFrame  # (unique_id, cutoff, ds, lead, deviation, unrest)
     ledger: pd.DataFrame  # LEDGER
 
 
 def backtest(
-    groups: Sequence[Group], folds: pd.DataFrame, *, families: dict[str, list[str]], seed: int,
-    n_jobs: int = 1, progress: Progress | None = None,
+    groups: Sequence[Group],
+    folds: pd.DataFrame,
+    *,
+    families: dict[str, list[str]],
+    seed: int,
+    n_jobs: int = 1,
+    progress: Progress | None = None,
 ) -> Tried:
     """Return what every family of ``families`` (by freq) forecast at every fold (FOLD), beside what happened.
 
     A fit that failed or a series that a family cannot answer for has no rows. The rows are the
     same for any ``n_jobs``.
     """
-    jobs = [(group, pd.Timestamp(at), rows, families[group.freq])
-            for group in groups
-            for at, rows in folds[folds["freq"] == group.freq].groupby("fitted_at")]
+    jobs = [
+        (group, pd.Timestamp(at), rows, families[group.freq])
+        for group in groups
+        for at, rows in folds[folds["freq"] == group.freq].groupby("fitted_at")
+    ]
     parts = list(run(refit, [(*job, seed) for job in jobs], n_jobs=n_jobs, progress=progress))
     rows = pd.concat([part.backtest for part in parts] or [BACKTEST.empty()], ignore_index=True)
     ledger = pd.concat([part.ledger for part in parts] or [pd.DataFrame(columns=list(LEDGER))])
     order = ["model", "unique_id", "cutoff", "ds"]
-    return Tried(BACKTEST.check(rows.sort_values(order, ignore_index=True)), ledger.reset_index(drop=True))
+    around = pd.concat([part.context for part in parts] or [pd.DataFrame(columns=order[1:])])
+    return Tried(
+        BACKTEST.check(rows.sort_values(order, ignore_index=True)),
+        around.reset_index(drop=True),
+        ledger.reset_index(drop=True),
+    )
 
 
-def refit(group: Group, fitted_at: pd.Timestamp, folds: pd.DataFrame, names: Sequence[str], seed: int) -> Tried:
+def refit(
+    group: Group, fitted_at: pd.Timestamp, folds: pd.DataFrame, names: Sequence[str], seed: int
+) -> Tried:
     """Return one refit of every family and its forecasts at that fit's cutoffs."""
     fitting = group.view(group.fit_history_at(fitted_at))
     serving = _serving(group, folds)
@@ -96,10 +126,14 @@ def refit(group: Group, fitted_at: pd.Timestamp, folds: pd.DataFrame, names: Seq
             with threadpool_limits(1):
                 rows.append(serving.frame(model.predict(serving)).assign(model=name))
         ledger.append(entry | {"fitted_at": fitted_at, "predict_seconds": perf_counter() - began})
-    return Tried(_beside(rows, group.actuals), pd.DataFrame(ledger, columns=list(LEDGER)))
+    return Tried(
+        _beside(rows, group.actuals), context(serving), pd.DataFrame(ledger, columns=list(LEDGER))
+    )
 
 
-def fit(name: str, view: Windows, *, group: Group, seed: int) -> tuple[Fitted | None, dict[str, Any]]:
+def fit(
+    name: str, view: Windows, *, group: Group, seed: int
+) -> tuple[Fitted | None, dict[str, Any]]:
     """Return the family ``name`` fitted on one thread, and its ledger entry; None if it raised."""
     began = perf_counter()
     model, failed = None, {}
@@ -110,19 +144,31 @@ def fit(name: str, view: Windows, *, group: Group, seed: int) -> tuple[Fitted | 
     except Exception as why:  # noqa: BLE001 (a family that breaks is named, and the others ship)
         failed = dict.fromkeys(map(str, view.unique_id), f"{type(why).__name__}: {why}"[:300])
         log.warning("%s could not be fitted on %s: %s", name, group.freq, why)
-    return model, {"freq": group.freq, "model": name, "tried": len(view), "failed": len(failed),
-                   "reasons": failed, "fit_seconds": perf_counter() - began, "predict_seconds": 0.0}
+    return model, {
+        "freq": group.freq,
+        "model": name,
+        "tried": len(view),
+        "failed": len(failed),
+        "reasons": failed,
+        "fit_seconds": perf_counter() - began,
+        "predict_seconds": 0.0,
+    }
 
 
 def run(
-    function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], *, n_jobs: int,
+    function: Callable[..., Any],
+    jobs: Sequence[tuple[Any, ...]],
+    *,
+    n_jobs: int,
     progress: Progress | None = None,
 ) -> Iterable[Any]:
     """Yield ``function(*job)`` in the order of ``jobs``, in ``n_jobs`` processes."""
-    from joblib import Parallel, delayed  # noqa: PLC0415 (only where jobs run)
+    from joblib import Parallel, delayed
 
     workers = min(n_jobs, len(jobs)) or 1
-    results = Parallel(n_jobs=workers, return_as="generator")(delayed(function)(*job) for job in jobs)
+    results = Parallel(n_jobs=workers, return_as="generator")(
+        delayed(function)(*job) for job in jobs
+    )
     for done, (job, result) in enumerate(zip(jobs, results, strict=True), start=1):
         if progress is not None:
             progress(done, len(jobs), f"{job[0].freq} {job[1]:%Y-%m-%d}")

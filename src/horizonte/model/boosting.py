@@ -18,14 +18,24 @@ from horizonte.prepare.windows import Reals, Windows
 if TYPE_CHECKING:
     import lightgbm
 
-ROWS = 150_000  # bound on the cells of a fit, over all series: cost does not grow with the panel
-ROUNDS = 300
-ANCHOR = "week_mean"  # the trees learn how the target departs from this seasonal naive
+ROWS = 100_000  # bound on the cells of a fit, over all series: cost does not grow with the panel
+ROUNDS = 150
+ANCHOR = "day_mean"  # the trees learn how the target departs from this seasonal naive
 DROPPED = 0.05  # share of the cells that lose a covariate, so that its absence is learnt
 SETTINGS: dict[str, Any] = {
-    "objective": "regression_l1", "learning_rate": 0.05, "num_leaves": 63, "min_data_in_leaf": 50,
-    "feature_fraction": 0.6, "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 1.0,
-    "verbosity": -1, "num_threads": 1, "deterministic": True, "force_row_wise": True,
+    "objective": "regression_l1",
+    "learning_rate": 0.1,
+    "num_leaves": 63,
+    "min_data_in_leaf": 100,
+    "max_bin": 63,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 1.0,
+    "verbosity": -1,
+    "num_threads": 1,
+    "deterministic": True,
+    "force_row_wise": True,
 }
 
 
@@ -54,8 +64,12 @@ class FittedBoosting:
         """Write ``trees.txt`` (LightGBM text) and ``boosting.json``."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "trees.txt").write_text(self.text)
-        card = {"names": self.names, "levels": self.levels.values, "failed": self.failed,
-                "places": self.meta.to_dict("records")}
+        card = {
+            "names": self.names,
+            "levels": self.levels.values,
+            "failed": self.failed,
+            "places": self.meta.to_dict("records"),
+        }
         (folder / "boosting.json").write_text(json.dumps(card, indent=1))
 
 
@@ -68,15 +82,19 @@ class Boosting:
 
     def fit(self, windows: Windows, *, meta: pd.DataFrame, seed: int) -> FittedBoosting:
         """Fit on at most ``ROWS`` cells of the panel; the same input gives the same text."""
-        import lightgbm  # noqa: PLC0415 (heavy)
+        import lightgbm
 
         cells = training_cells(windows, count=ROWS, seed=seed)
         places = meta[["unique_id", "zone", "holidays"]]
         built = matrix(windows, cells, meta=places)
         moved = built.scale > 0
-        goal = ((targets(windows, cells) - _anchor(built)) / np.where(moved, built.scale, 1.0))[moved]
+        goal = ((targets(windows, cells) - _anchor(built)) / np.where(moved, built.scale, 1.0))[
+            moved
+        ]
         values = _forgetful(built, windows, seed)[moved]
-        rows = lightgbm.Dataset(values, goal, feature_name=[f"f{i}" for i in range(values.shape[1])])
+        rows = lightgbm.Dataset(
+            values, goal, feature_name=[f"f{i}" for i in range(values.shape[1])]
+        )
         text = _train(rows, seed) if len(goal) else ""
         return FittedBoosting(text, built.names, Levels.of(windows), places)
 
@@ -85,11 +103,17 @@ class Boosting:
         try:
             card = json.loads((folder / "boosting.json").read_text())
             text = (folder / "trees.txt").read_text()
-            return FittedBoosting(text, tuple(card["names"]), Levels(card["levels"]),
-                                  pd.DataFrame(card["places"]), failed=card["failed"])
+            return FittedBoosting(
+                text,
+                tuple(card["names"]),
+                Levels(card["levels"]),
+                pd.DataFrame(card["places"]),
+                failed=card["failed"],
+            )
         except (OSError, ValueError, KeyError) as why:
-            raise ModelFault("boosting", str(folder), "a saved boosting model",
-                             "fetch the model folder again") from why
+            raise ModelFault(
+                "boosting", str(folder), "a saved boosting model", "fetch the model folder again"
+            ) from why
 
 
 class _Nothing:
@@ -100,13 +124,13 @@ class _Nothing:
 
 
 def _booster(text: str) -> lightgbm.Booster | _Nothing:
-    import lightgbm  # noqa: PLC0415 (heavy)
+    import lightgbm
 
     return lightgbm.Booster(model_str=text) if text else _Nothing()
 
 
 def _train(rows: lightgbm.Dataset, seed: int) -> str:
-    import lightgbm  # noqa: PLC0415 (heavy)
+    import lightgbm
 
     return str(lightgbm.train(SETTINGS | {"seed": seed}, rows, ROUNDS).model_to_string())
 

@@ -20,7 +20,9 @@ SAMPLE = 2  # series that are fitted to learn the cost
 SHARE = 0.7  # of the budget, for the costly families; the others take the rest
 
 
-def affordable(group: Group, folds: pd.DataFrame, *, final: pd.Timestamp, plan: Plan) -> dict[str, str]:
+def affordable(
+    group: Group, folds: pd.DataFrame, *, final: pd.Timestamp, plan: Plan
+) -> dict[str, str]:
     """Return the costly families that the budget does not cover, with the reason; none without budget.
 
     Cost is that of a few series' fit and forecast, times the fits and forecasts of the folds. A

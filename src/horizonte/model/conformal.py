@@ -3,7 +3,8 @@
 Quantiles of standardised residuals, made out of sample before the test period, are carried over
 to new forecasts (Vovk et al. 2005; finite-sample ranks as in Lei et al. 2018,
 https://doi.org/10.1080/01621459.2017.1307116). Residuals keep their sign, so bands may be
-lopsided, and are divided by the local spread, so bands are wide where errors are.
+lopsided, and are divided by the local spread (hour and kind of day) and by the unrest of the
+last week, so bands are wide where and when errors are, also in a season unlike the last.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from horizonte.prepare.windows import Reals
 
 SHARES = (1 / 48, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # upper ends of the bands, of the horizon
 PRIOR = 20  # cutoffs that a series must have before its own quantiles count half
+STIR = (0.4, 3.0)  # how far the unrest of one week may narrow or widen the bands
 NORMAL = (-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645)  # of a panel without any residual
 
 
@@ -34,28 +36,39 @@ class Calibration:
     panel: list[list[float]]  # offsets of a series that has none, in units
     ratio: list[float]  # per band, unit over the series' own standard deviation
     spread: Spread
+    unrest: dict[str, float]  # the usual unrest of each series
 
     @classmethod
     def of(cls, rows: pd.DataFrame, *, meta: pd.DataFrame, horizon: int) -> Calibration:
         """Calibrate on BACKTEST rows of one model over the selection period.
 
-        ``rows`` carry a column ``deviation``, the standard deviation of the series' history, so
-        that a series without residuals can borrow. Bands are ``SHARES`` of ``horizon`` steps.
+        ``rows`` also carry what ``certainty.context`` says of them: without ``deviation`` a
+        series without residuals cannot borrow, without ``unrest`` bands do not follow it, and
+        without ``lead`` it counts from the cutoff. Bands are ``SHARES`` of ``horizon`` steps.
         """
         rows = rows.dropna(subset=["y", "mean"])
-        step = freq.step(meta["freq"].iloc[0])
+        since = ((rows["ds"] - rows["cutoff"]) / freq.step(meta["freq"].iloc[0])).astype(float)
+        rows = pd.DataFrame({"deviation": np.nan, "unrest": np.nan, "lead": since}).assign(**rows)
         ends = sorted({max(1, int(share * horizon)) for share in SHARES})
-        rows = rows.assign(band=_band(((rows["ds"] - rows["cutoff"]) / step).to_numpy(), ends),
-                           error=rows["y"] - rows["mean"])
+        usual_unrest = _usual_unrest(rows)
+        stirred = _stir(rows, usual_unrest)
+        rows = rows.assign(
+            band=_band(rows["lead"].to_numpy(float), ends),
+            error=(rows["y"] - rows["mean"]) / stirred,
+        )
         usual = rows["error"].abs().groupby([rows["unique_id"], rows["band"]]).transform("mean")
         rows = rows.assign(usual=usual.where(usual > 0, 1.0))
         spread = Spread.of(rows.assign(size=rows["error"].abs() / rows["usual"]), meta=meta)
         rows["score"] = rows["error"] / rows["usual"] / spread.at(rows, meta=meta)
         panel = _offsets(rows, len(ends))
         return cls(
-            ends, {u: _units(r, len(ends)) for u, r in rows.groupby("unique_id")},
+            ends,
+            {u: _units(r, len(ends)) for u, r in rows.groupby("unique_id")},
             {u: _shrunk(r, panel).tolist() for u, r in rows.groupby("unique_id")},
-            panel.tolist(), _ratio(rows, len(ends)), spread,
+            panel.tolist(),
+            _ratio(rows, len(ends)),
+            spread,
+            usual_unrest,
         )
 
     def quantiles(self, rows: pd.DataFrame, *, meta: pd.DataFrame) -> Reals:
@@ -73,7 +86,7 @@ class Calibration:
             borrowed = np.array(self.ratio)[mine] * rows["deviation"].to_numpy(float)[index]
             unit[index] = np.array(self.unit[uid])[mine] if uid in self.unit else borrowed
         growth = np.sqrt(np.maximum(lead / self.ends[-1], 1.0))
-        width = unit * self.spread.at(rows, meta=meta) * growth
+        width = unit * self.spread.at(rows, meta=meta) * _stir(rows, self.unrest) * growth
         found = rows["mean"].to_numpy(float)[:, None] + offset * width[:, None]
         return np.maximum.accumulate(found, axis=1)
 
@@ -87,15 +100,15 @@ class Calibration:
         return cls(**(stored | {"spread": Spread(**stored["spread"])}))
 
 
-def calibrated(
-    rows: pd.DataFrame, calibration: Calibration, *, meta: pd.DataFrame
-) -> pd.DataFrame:
+def calibrated(rows: pd.DataFrame, calibration: Calibration, *, meta: pd.DataFrame) -> pd.DataFrame:
     """Return ``rows`` with their quantile columns filled, clipped to the limits in ``meta``.
 
     The mean is clipped too. A limit that is null does not clip.
     """
     found = np.column_stack([rows["mean"].to_numpy(float), calibration.quantiles(rows, meta=meta)])
-    limits = meta.set_index("unique_id")[["lower", "upper"]].reindex(rows["unique_id"]).to_numpy(float)
+    limits = (
+        meta.set_index("unique_id")[["lower", "upper"]].reindex(rows["unique_id"]).to_numpy(float)
+    )
     low = np.where(np.isnan(limits[:, 0]), -np.inf, limits[:, 0])[:, None]
     high = np.where(np.isnan(limits[:, 1]), np.inf, limits[:, 1])[:, None]
     found = np.minimum(np.maximum(found, low), high)
@@ -105,6 +118,20 @@ def calibrated(
 
 def _band(lead: Reals, ends: list[int]) -> np.ndarray:
     return np.minimum(np.searchsorted(ends, lead, side="left"), len(ends) - 1)
+
+
+def _usual_unrest(rows: pd.DataFrame) -> dict[str, float]:
+    """Return the geometric mean of each series' unrest over its cutoffs."""
+    each = rows.drop_duplicates(["unique_id", "cutoff"])
+    logs = np.log(each["unrest"].where(each["unrest"] > 0)).groupby(each["unique_id"]).mean()
+    return {str(uid): float(np.exp(value)) for uid, value in logs.dropna().items()}
+
+
+def _stir(rows: pd.DataFrame, usual: dict[str, float]) -> Reals:
+    """Return how much more than usual each row's series stirs, 1 where that is unknown."""
+    now = rows["unrest"].to_numpy(float) if "unrest" in rows else np.full(len(rows), np.nan)
+    ratio = now / rows["unique_id"].map(usual).to_numpy(float)
+    return np.clip(np.where(np.isfinite(ratio), ratio, 1.0), *STIR)
 
 
 def _units(rows: pd.DataFrame, bands: int) -> list[float]:
@@ -136,6 +163,10 @@ def _ranked(scores: Reals) -> Reals:
 
 
 def _ratio(rows: pd.DataFrame, bands: int) -> list[float]:
-    share = (rows["usual"] / rows["deviation"].where(rows["deviation"] > 0)).groupby(rows["band"]).median()
+    share = (
+        (rows["usual"] / rows["deviation"].where(rows["deviation"] > 0))
+        .groupby(rows["band"])
+        .median()
+    )
     filled = share.reindex(range(bands)).ffill().bfill().fillna(1.0)
     return [float(v) for v in filled]

@@ -37,12 +37,19 @@ def ensemble_rows(backtest: pd.DataFrame, selection: Selection) -> pd.DataFrame:
     y = backtest.drop_duplicates(keys).set_index(keys)["y"].reindex(wide.index)
     uid = wide.index.get_level_values("unique_id")
     names = [name for name in selection.members() if name in wide]
-    table = pd.DataFrame({u: selection.of(u) for u in uid.unique()}).T.reindex(columns=names).fillna(0.0)
+    table = (
+        pd.DataFrame({u: selection.of(u) for u in uid.unique()})
+        .T.reindex(columns=names)
+        .fillna(0.0)
+    )
     best = np.full(len(wide), np.nan)
     for name in set(map(selection.naive_of, uid.unique())) & set(names):
         best = np.where(uid.map(selection.naive_of) == name, wide[name], best)
     mean = combine({n: wide[n].to_numpy() for n in names}, table.reindex(uid).to_numpy(float))
     answers = {NAME: np.where(np.isfinite(mean), mean, best), BEST: best}
-    parts = [wide.index.to_frame(index=False).assign(model=m, mean=v, y=y.to_numpy()) for m, v in answers.items()]
+    parts = [
+        wide.index.to_frame(index=False).assign(model=m, mean=v, y=y.to_numpy())
+        for m, v in answers.items()
+    ]
     rows = pd.concat(parts, ignore_index=True).dropna(subset=["mean"])
     return BACKTEST.check(rows.reindex(columns=BACKTEST.columns))

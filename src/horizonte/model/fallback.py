@@ -18,9 +18,13 @@ class Levels:
     @classmethod
     def of(cls, windows: Windows) -> Levels:
         """Take the median of every series that has one."""
-        return cls({str(uid): float(np.median(y[np.isfinite(y)]))
-                    for uid, y in zip(windows.unique_id, windows.y, strict=True)
-                    if np.isfinite(y).any()})
+        return cls(
+            {
+                str(uid): float(np.median(y[np.isfinite(y)]))
+                for uid, y in zip(windows.unique_id, windows.y, strict=True)
+                if np.isfinite(y).any()
+            }
+        )
 
     def fill(self, windows: Windows, mean: Reals) -> Reals:
         """Return ``mean`` with what is not finite replaced by the series' level, or 0 if unseen."""

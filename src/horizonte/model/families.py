@@ -11,14 +11,20 @@ from horizonte.model.protocol import Family
 NAIVES = ("naive_day", "naive_week", "naive_persistence", "naive_climatology")
 _HOMES = {
     **dict.fromkeys(NAIVES, "naive"),
-    "linear": "linear", "statistical": "statistical", "prophet": "prophet", "boosting": "boosting",
+    "linear": "linear",
+    "statistical": "statistical",
+    "boosting": "boosting",
+    "prophet": "prophet",
+    "prophet_default": "prophet",
 }
 
 
 def family(name: str) -> Family:
     """Return the family called ``name``; raise ConfigFault for a name that is not one."""
     if name not in _HOMES:
-        raise ConfigFault("train.families", name, f"one of {['naive', *_HOMES]}", "correct the name")
+        raise ConfigFault(
+            "train.families", name, f"one of {['naive', *_HOMES]}", "correct the name"
+        )
     found: dict[str, Family] = import_module(f"horizonte.model.{_HOMES[name]}").FAMILIES
     return found[name]
 

@@ -13,12 +13,12 @@ import pandas as pd
 
 from horizonte.contracts import FORECAST
 from horizonte.errors import ModelFault
+from horizonte.model.certainty import certainty
 from horizonte.model.conformal import Calibration, calibrated
 from horizonte.model.ensemble import combine
 from horizonte.model.families import family
 from horizonte.model.protocol import Fitted
 from horizonte.model.selection import Selection
-from horizonte.prepare.tracks import Tracks
 from horizonte.prepare.windows import Reals, Windows, windows
 
 CARD = "forecaster.json"
@@ -49,16 +49,22 @@ class Forecaster:
         are missing is forecast from its last observation, and its bands widen accordingly.
         """
         length = max(2, int(pd.Timedelta(self.tail) / pd.Timedelta(self.freq)))
-        view = windows(history, freq_=self.freq, horizon=horizon, known_future=known_future, length=length)
+        view = windows(
+            history, freq_=self.freq, horizon=horizon, known_future=known_future, length=length
+        )
         rows = view.frame(self.mean(view)).assign(**self.certainty(view))
         return FORECAST.check(calibrated(rows, self.calibration, meta=self.meta)[FORECAST.columns])
 
     def mean(self, view: Windows) -> Reals:
         """Return the ensemble's expected values ``[n, horizon]``, before limits."""
         names = sorted(self.members)
-        weights = np.array([[self.selection.of(u).get(n, 0.0) for n in names] for u in view.unique_id])
+        weights = np.array(
+            [[self.selection.of(u).get(n, 0.0) for n in names] for u in view.unique_id]
+        )
         naive = np.array([[self.selection.naive_of(u) == n for n in names] for u in view.unique_id])
-        answers = {n: self._ask(n, view, (weights[:, j] > 0) | naive[:, j]) for j, n in enumerate(names)}
+        answers = {
+            n: self._ask(n, view, (weights[:, j] > 0) | naive[:, j]) for j, n in enumerate(names)
+        }
         each = np.repeat(weights, view.horizon, axis=0)
         found = combine(answers, each)
         best = combine(answers, np.repeat(naive.astype(float), view.horizon, axis=0))
@@ -70,10 +76,15 @@ class Forecaster:
         folder.mkdir(parents=True, exist_ok=True)
         for name, member in self.members.items():
             member.save(folder / name)
-        card = {"freq": self.freq, "horizon": self.horizon, "tail": self.tail,
-                "series": self.meta.astype(object).where(self.meta.notna(), None).to_dict("records"),
-                "members": sorted(self.members), "selection": asdict(self.selection),
-                "calibration": self.calibration.to_json()}
+        card = {
+            "freq": self.freq,
+            "horizon": self.horizon,
+            "tail": self.tail,
+            "series": self.meta.astype(object).where(self.meta.notna(), None).to_dict("records"),
+            "members": sorted(self.members),
+            "selection": asdict(self.selection),
+            "calibration": self.calibration.to_json(),
+        }
         (folder / CARD).write_text(json.dumps(card, indent=1, sort_keys=True) + "\n")
 
     @classmethod
@@ -81,12 +92,19 @@ class Forecaster:
         """Return what ``save`` wrote, importing only what its members need; raise ModelFault."""
         try:
             card = json.loads((folder / CARD).read_text())
-            return cls(card["freq"], card["horizon"], card["tail"], _places(card["series"]),
-                       {name: family(name).load(folder / name) for name in card["members"]},
-                       Selection(**card["selection"]), Calibration.from_json(card["calibration"]))
+            return cls(
+                card["freq"],
+                card["horizon"],
+                card["tail"],
+                _places(card["series"]),
+                {name: family(name).load(folder / name) for name in card["members"]},
+                Selection(**card["selection"]),
+                Calibration.from_json(card["calibration"]),
+            )
         except (OSError, ValueError, KeyError, TypeError) as why:
-            raise ModelFault(str(folder / CARD), repr(why), "a saved forecaster",
-                             "fetch the model folder again") from why
+            raise ModelFault(
+                str(folder / CARD), repr(why), "a saved forecaster", "fetch the model folder again"
+            ) from why
 
     def _ask(self, name: str, view: Windows, wanted: np.ndarray) -> Reals:
         out = np.full((len(view), view.horizon), np.nan)
@@ -95,15 +113,8 @@ class Forecaster:
         return out.ravel()
 
     def certainty(self, view: Windows) -> dict[str, Reals]:
-        """Return per row the steps since the last observation, and the history's deviation."""
-        lead = np.arange(1, view.horizon + 1)[None, :] + np.minimum(view.stale(), view.length)[:, None]
-        return {"lead": lead.ravel().astype(float), "deviation": np.repeat(deviation(view), view.horizon)}
-
-
-def deviation(view: Windows) -> Reals:
-    """Return the standard deviation of the last four weeks of each row, 0 where there is none."""
-    last = np.full(len(view), view.length - 1)
-    return Tracks.of(view).scale(np.arange(len(view)), last)
+        """Return per forecast row what its bands are cut from; see ``certainty.certainty``."""
+        return certainty(view)
 
 
 def places(meta: pd.DataFrame) -> pd.DataFrame:
@@ -112,7 +123,9 @@ def places(meta: pd.DataFrame) -> pd.DataFrame:
 
 
 def _places(records: list[dict[str, Any]]) -> pd.DataFrame:
-    found = pd.DataFrame(records, columns=["unique_id", "freq", "zone", "holidays", "lower", "upper"])
+    found = pd.DataFrame(
+        records, columns=["unique_id", "freq", "zone", "holidays", "lower", "upper"]
+    )
     return found.astype({"lower": float, "upper": float})
 
 

@@ -1,4 +1,8 @@
-"""Ridge regression on lags and calendar, per series and band of lead times."""
+"""Ridge regression on lags and calendar, per series and band of lead times.
+
+Fitted by absolute error (ridge, reweighted a few times by the inverse of the residual): a few
+wild days of a counter would otherwise bend every hour.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,20 @@ import pandas as pd
 
 from horizonte.errors import ModelFault
 from horizonte.model.fallback import Levels
-from horizonte.prepare.features import Cells, Matrix, matrix, serving_cells, targets, training_cells
+from horizonte.prepare.features import Matrix, matrix, serving_cells, targets, training_cells
 from horizonte.prepare.windows import Reals, Windows
 
 ROWS = 12_000  # bound on the cells that one series is fitted on
-BANDS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2)  # where bands of lead times start, as shares of the horizon
-PENALTY = 3.0
+BANDS = (
+    0.0,
+    1 / 16,
+    1 / 8,
+    1 / 4,
+    1 / 2,
+)  # where bands of lead times start, as shares of the horizon
+PENALTY = 10.0
+REWEIGHTED = 3  # times
+NEAR = 0.05  # residuals below this share of the scale weigh no more
 FAR = 5.0  # standard deviations beyond which a feature is read as this far
 
 
@@ -53,8 +65,13 @@ class FittedLinear:
         folder.mkdir(parents=True, exist_ok=True)
         for array in _ARRAYS:
             np.save(folder / f"{array}.npy", getattr(self, array), allow_pickle=False)
-        card = {"names": self.names, "series": self.series, "levels": self.levels.values,
-                "failed": self.failed, "places": self.meta.to_dict("records")}
+        card = {
+            "names": self.names,
+            "series": self.series,
+            "levels": self.levels.values,
+            "failed": self.failed,
+            "places": self.meta.to_dict("records"),
+        }
         (folder / "linear.json").write_text(json.dumps(card, indent=1))
 
     def _moves(self, values: Reals, owner: np.ndarray, lead: Reals) -> Reals:
@@ -82,82 +99,105 @@ class Linear:
         places = meta[["unique_id", "zone", "holidays"]]
         starts = np.unique([1 + int(share * windows.horizon) for share in BANDS]).astype(float)
         names: tuple[str, ...] = ()
-        fits, failed = {}, {}
+        fits: dict[str, tuple[Reals, Reals, Reals, Reals]] = {}
+        failed: dict[str, str] = {}
         for row, uid in enumerate(windows.unique_id):
             one = windows.take([row])
             cells = training_cells(one, count=ROWS, seed=seed)
             built = _design(matrix(one, cells, meta=places))
-            moved = built.scale > 0
-            if moved.sum() < 2 * len(built.names):
-                failed[str(uid)] = f"{int(moved.sum())} usable rows are too few to fit {len(built.names)} features"
-                continue
-            names = built.names
-            fits[str(uid)] = _ridge(built, targets(one, cells), moved, starts)
-        empty = [np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0, 1)), np.zeros((0, 2))]
-        arrays = [np.stack(part) for part in zip(*fits.values(), strict=True)] if fits else empty
-        return FittedLinear(names, tuple(fits), *arrays, starts, Levels.of(windows), places, failed=failed)
+            names, usable = built.names, int((built.scale > 0).sum())
+            if usable < 2 * len(names):
+                failed[str(uid)] = f"{usable} usable rows are too few for {len(names)} features"
+            else:
+                fits[str(uid)] = _fit(built, targets(one, cells), starts)
+        shapes = (0, len(names)), (0, len(names)), (0, len(starts), len(names) + 1), (0, 2)
+        arrays = (
+            [np.stack(part) for part in zip(*fits.values(), strict=True)]
+            if fits
+            else [np.zeros(shape) for shape in shapes]
+        )
+        return FittedLinear(
+            names, tuple(fits), *arrays, starts, Levels.of(windows), places, failed=failed
+        )
 
     def load(self, folder: Path) -> FittedLinear:
         """Return what ``save`` wrote; raise ModelFault when a file is absent or damaged."""
         try:
             card = json.loads((folder / "linear.json").read_text())
             arrays = [np.load(folder / f"{array}.npy", allow_pickle=False) for array in _ARRAYS]
-            return FittedLinear(tuple(card["names"]), tuple(card["series"]), *arrays,
-                                Levels(card["levels"]), pd.DataFrame(card["places"]),
-                                failed=card["failed"])
+            return FittedLinear(
+                tuple(card["names"]),
+                tuple(card["series"]),
+                *arrays,
+                Levels(card["levels"]),
+                pd.DataFrame(card["places"]),
+                failed=card["failed"],
+            )
         except (OSError, ValueError, KeyError) as why:
-            raise ModelFault("linear", str(folder), "a saved linear model",
-                             "fetch the model folder again") from why
+            raise ModelFault(
+                "linear", str(folder), "a saved linear model", "fetch the model folder again"
+            ) from why
 
 
-def _ridge(built: Matrix, y: Reals, moved: np.ndarray, starts: Reals) -> tuple[Reals, Reals, Reals, Reals]:
-    from sklearn.linear_model import Ridge  # noqa: PLC0415 (heavy)
-
+def _fit(built: Matrix, y: Reals, starts: Reals) -> tuple[Reals, Reals, Reals, Reals]:
+    """Return centre, spread, weights and reach of one series."""
+    moved = built.scale > 0
     values, lead = built.values[moved], built.values[moved, built.names.index("lead")]
     goal = (y[moved] - built.level[moved]) / built.scale[moved]
-    seen = np.where(np.isfinite(values), values, np.nan)
-    centre = np.nan_to_num(_quiet(np.nanmean, seen))
-    spread = np.nan_to_num(_quiet(np.nanstd, seen))
-    spread = np.where(spread > 1e-9, spread, 1.0)
-    z = np.clip(np.nan_to_num((seen - centre) / spread), -FAR, FAR)
+    centre, spread = _moments(values)
+    z = np.clip(np.nan_to_num((values - centre) / spread), -FAR, FAR)
     band = np.searchsorted(starts, lead, side="right") - 1
     weights = np.zeros((len(starts), values.shape[1] + 1))
     for b in range(len(starts)):
         mine = band == b if (band == b).sum() > 2 * values.shape[1] else np.ones(len(band), bool)
-        model = Ridge(alpha=PENALTY).fit(z[mine], goal[mine])
-        weights[b] = [*model.coef_, model.intercept_]
-    low, high = np.min(goal), np.max(goal)
-    return centre, spread, weights, np.array([low, high])
+        weights[b] = _ridge(z[mine], goal[mine])
+    return centre, spread, weights, np.array([goal.min(), goal.max()])
 
 
-def _quiet(function, values: Reals) -> Reals:  # type: ignore[no-untyped-def]  # np.nanmean, np.nanstd
-    import warnings  # noqa: PLC0415 (one use)
+def _ridge(z: Reals, goal: Reals) -> Reals:
+    """Return the coefficients, intercept last, that make the absolute error small."""
+    from sklearn.linear_model import Ridge
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(function(values, axis=0))
+    weight = np.ones(len(goal))
+    for _ in range(REWEIGHTED + 1):
+        model = Ridge(alpha=PENALTY).fit(z, goal, sample_weight=weight / weight.mean())
+        weight = 1 / np.maximum(np.abs(goal - model.predict(z)), NEAR)
+    return np.array([*model.coef_, model.intercept_])
+
+
+def _moments(values: Reals) -> tuple[Reals, Reals]:
+    """Return mean and deviation of each column over what is known; 0 and 1 where that is nothing."""
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, values, 0.0).sum(axis=0) / count
+    deviation = np.sqrt((np.where(known, values - centre, 0.0) ** 2).sum(axis=0) / count)
+    return centre, np.where(deviation > 1e-9, deviation, 1.0)
+
+
+_BENT = ("hour", "weekday", "day_of_year", "year_phase")  # read as waves, or not at all
 
 
 def _aligned(built: Matrix, names: tuple[str, ...]) -> Reals:
     found = dict(zip(built.names, built.values.T, strict=True))
     nothing = np.full(len(built.level), np.nan)
-    return np.column_stack([found.get(name, nothing) for name in names]) if names else np.zeros((len(nothing), 0))
+    return (
+        np.column_stack([found.get(name, nothing) for name in names])
+        if names
+        else np.zeros((len(nothing), 0))
+    )
 
 
 def _design(built: Matrix) -> Matrix:
-    """Add what a line cannot bend by itself: waves of the day, by working day, and of the year."""
+    """Add what a line cannot bend by itself: waves of the day, by kind of day."""
     found = dict(zip(built.names, built.values.T, strict=True))
     hour, weekday = found["hour"], found["weekday"]
-    rest = np.where((weekday >= 5) | (np.nan_to_num(found.get("holiday", 0 * hour)) > 0), 1.0, 0.0)
-    out = {k: v for k, v in found.items() if k not in ("hour", "weekday", "day_of_year")}
+    out = {k: v for k, v in found.items() if k not in _BENT}
     for k in range(1, 7):
         for name, wave in (("sin", np.sin), ("cos", np.cos)):
             out[f"hour_{name}{k}"] = wave(2 * np.pi * k * hour / 24)
-            out[f"rest_hour_{name}{k}"] = rest * out[f"hour_{name}{k}"]
+            out[f"rest_hour_{name}{k}"] = found["day_off"] * out[f"hour_{name}{k}"]
     for day in range(7):
         out[f"weekday_{day}"] = (weekday == day).astype(float)
-    for name, wave in (("sin", np.sin), ("cos", np.cos)):
-        out[f"year_{name}"] = wave(2 * np.pi * found["day_of_year"] / 365.25)
     return Matrix(tuple(out), np.column_stack(list(out.values())), built.level, built.scale)
 
 

@@ -46,18 +46,29 @@ def select(backtest: pd.DataFrame) -> Selection:
     has. Where half the cutoffs choose weights that do not beat the best naive on the other half,
     that naive ships alone.
     """
-    tables = {str(uid): _Table.of(rows) for uid, rows in backtest.dropna(subset=["y"]).groupby("unique_id")}
+    tables = {
+        str(uid): _Table.of(rows)
+        for uid, rows in backtest.dropna(subset=["y"]).groupby("unique_id")
+    }
     tables = {uid: table for uid, table in tables.items() if len(table.y)}
     naive = {uid: table.best_naive() for uid, table in tables.items()}
     names = sorted({name for table in tables.values() for name in table.names})
     if not names:
         return Selection({}, {}, {NAIVES[1]: 1.0}, NAIVES[1])
     panel = _panel([table.scaled(names, naive[uid]) for uid, table in tables.items()])
-    weights = {uid: _weights(table.scaled(names, naive[uid]), panel) for uid, table in tables.items()}
-    guarded = {uid: weights[uid] if tables[uid].scaled(names, naive[uid]).earns(panel)
-               else _only(names, naive[uid]) for uid in tables}
+    weights = {
+        uid: _weights(table.scaled(names, naive[uid]), panel) for uid, table in tables.items()
+    }
+    guarded = {
+        uid: weights[uid]
+        if tables[uid].scaled(names, naive[uid]).earns(panel)
+        else _only(names, naive[uid])
+        for uid in tables
+    }
     common = max(sorted(set(naive.values())), key=list(naive.values()).count)
-    return Selection({uid: _named(names, w) for uid, w in guarded.items()}, naive, _named(names, panel), common)
+    return Selection(
+        {uid: _named(names, w) for uid, w in guarded.items()}, naive, _named(names, panel), common
+    )
 
 
 @dataclass(frozen=True)
@@ -78,15 +89,20 @@ class _Table:
         return cls(list(wide.columns), wide.to_numpy(), y.to_numpy(), fold)
 
     def best_naive(self) -> str:
-        errors = {name: float(np.nanmean(np.abs(self.forecasts[:, self.names.index(name)] - self.y)))
-                  for name in NAIVES if name in self.names}
+        errors = {
+            name: float(np.nanmean(np.abs(self.forecasts[:, self.names.index(name)] - self.y)))
+            for name in NAIVES
+            if name in self.names
+        }
         return min(errors, key=lambda name: (errors[name], NAIVES.index(name)))
 
     def scaled(self, names: list[str], naive: str) -> _Table:
         """Return all ``names``, in units of the best naive's error, which also stands in for what is missing."""
         base = self.forecasts[:, self.names.index(naive)]
         unit = float(np.nanmean(np.abs(base - self.y)))
-        filled = [self.forecasts[:, self.names.index(n)] if n in self.names else base for n in names]
+        filled = [
+            self.forecasts[:, self.names.index(n)] if n in self.names else base for n in names
+        ]
         stacked = np.column_stack([np.where(np.isfinite(f), f, base) for f in filled])
         unit = unit if unit > 0 else 1.0
         return _Table(names, stacked / unit, self.y / unit, self.fold, names.index(naive))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from horizonte.model.budget import affordable
 from horizonte.model.conformal import Calibration
 from horizonte.model.ensemble import NAME, ensemble_rows
 from horizonte.model.families import expand
-from horizonte.model.forecaster import Forecaster, deviation, places
+from horizonte.model.forecaster import Forecaster, places
 from horizonte.model.protocol import Fitted
 from horizonte.model.selection import Selection, select
 
@@ -39,7 +40,11 @@ class Trained:
 
 
 def train(
-    groups: Sequence[Group], folds: pd.DataFrame, *, final: dict[str, pd.Timestamp], plan: Plan,
+    groups: Sequence[Group],
+    folds: pd.DataFrame,
+    *,
+    final: dict[str, pd.Timestamp],
+    plan: Plan,
     progress: Progress | None = None,
 ) -> Trained:
     """Train the champion of every group on its selection folds, and fit it on all history.
@@ -48,41 +53,61 @@ def train(
     ``final`` gives per freq the cutoff of the fit that ships.
     """
     skipped = {g.freq: affordable(g, folds, final=final[g.freq], plan=plan) for g in groups}
-    families = {g.freq: [n for n in expand(plan.families) if n not in skipped[g.freq]] for g in groups}
-    tried = backtest(groups, folds, families=families, seed=plan.seed, n_jobs=plan.n_jobs, progress=progress)
-    chosen = [folds.loc[(folds["freq"] == g.freq) & (folds["period"] == "selection")] for g in groups]
+    families = {
+        g.freq: [n for n in expand(plan.families) if n not in skipped[g.freq]] for g in groups
+    }
+    tried = backtest(
+        groups, folds, families=families, seed=plan.seed, n_jobs=plan.n_jobs, progress=progress
+    )
+    chosen = [
+        folds.loc[(folds["freq"] == g.freq) & (folds["period"] == "selection")] for g in groups
+    ]
     evidence = [only(tried.backtest, rows) for rows in chosen]
-    jobs = [(g, final[g.freq], rows, plan.seed) for g, rows in zip(groups, evidence, strict=True)]
+    jobs = [
+        (g, final[g.freq], Evidence(rows, tried.context), plan.seed)
+        for g, rows in zip(groups, evidence, strict=True)
+    ]
     made = list(run(ship, jobs, n_jobs=plan.n_jobs, progress=progress))
     ledger = pd.concat([tried.ledger, *(costs for _, costs in made)], ignore_index=True)
-    return Trained({g.freq: f for g, (f, _) in zip(groups, made, strict=True)}, tried.backtest, ledger, skipped)
+    return Trained(
+        {g.freq: f for g, (f, _) in zip(groups, made, strict=True)}, tried.backtest, ledger, skipped
+    )
 
 
-def ship(group: Group, at: pd.Timestamp, evidence: pd.DataFrame, seed: int) -> tuple[Forecaster, pd.DataFrame]:
+class Evidence(NamedTuple):
+    """Out-of-sample forecasts of the selection period, and what was known of their certainty."""
+
+    backtest: pd.DataFrame  # BACKTEST of one group
+    context: pd.DataFrame  # as in ``Tried``
+
+
+def ship(
+    group: Group, at: pd.Timestamp, evidence: Evidence, seed: int
+) -> tuple[Forecaster, pd.DataFrame]:
     """Return the champion chosen on ``evidence`` and fitted on what was known at ``at``, and its ledger."""
-    selection = select(evidence)
+    selection = select(evidence.backtest)
     view = group.view(group.fit_history_at(at))
     members: dict[str, Fitted] = {}
     entries = []
     for name in selection.members():
-        needed = [selection.of(u).get(name, 0) > 0 or selection.naive_of(u) == name for u in view.unique_id]
+        needed = [
+            selection.of(u).get(name, 0) > 0 or selection.naive_of(u) == name
+            for u in view.unique_id
+        ]
         model, entry = fit(name, view.take(needed), group=group, seed=seed)
         entries.append(entry | {"fitted_at": at, "shipped": model is not None})
         if model is not None:
             members[name] = model
-    calibration = calibrate(evidence, selection, group=group, deviations=dict(
-        zip(map(str, view.unique_id), deviation(view), strict=True)))
-    return Forecaster(group.freq, group.horizon, group.tail, places(group.meta), members, selection,
-                      calibration), pd.DataFrame(entries)
+    calibration = calibrate(evidence, selection, group=group)
+    return Forecaster(
+        group.freq, group.horizon, group.tail, places(group.meta), members, selection, calibration
+    ), pd.DataFrame(entries)
 
 
-def calibrate(
-    evidence: pd.DataFrame, selection: Selection, *, group: Group, deviations: dict[str, float]
-) -> Calibration:
+def calibrate(evidence: Evidence, selection: Selection, *, group: Group) -> Calibration:
     """Return the bands of the ensemble, from its own out-of-sample forecasts."""
-    rows = ensemble_rows(evidence, selection)
-    rows = rows[rows["model"] == NAME]
-    rows = rows.assign(deviation=rows["unique_id"].map(deviations))
+    rows = ensemble_rows(evidence.backtest, selection)
+    rows = rows[rows["model"] == NAME].merge(evidence.context, on=["unique_id", "cutoff", "ds"])
     return Calibration.of(rows, meta=group.meta, horizon=group.horizon)
 
 

@@ -36,9 +36,12 @@ def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = N
     chosen = given.load(root, stage="clean", given=parameters)
     series = SERIES.read(root / files.SERIES)
     prepared = history_as_of(
-        REVISION.read(root / files.SNAPSHOT), series=series, rules=chosen.clean,
+        REVISION.read(root / files.SNAPSHOT),
+        series=series,
+        rules=chosen.clean,
         instant=pd.Timestamp(chosen.snapshot.as_of),
-        annotations=ANNOTATION.read(root / files.ANNOTATIONS))
+        annotations=ANNOTATION.read(root / files.ANNOTATIONS),
+    )
     PREPARED.write(prepared, root / files.CLEAN)
     targets = series.loc[series["role"] == "target", "unique_id"]
     return Cleaned(prepared, series, chosen.clean, sorted(targets))
@@ -48,19 +51,25 @@ def labelled_faults(cleaned: Cleaned, *, root: Path | None = None) -> pd.DataFra
     """Return precision and recall of the flags against the faults that people labelled.
 
     Reads the labels of the sample's mast, which cleaning never sees. A label names one sensor,
-    a kind (``Spd``, ``Dir``) or ``All``; its times are the logger's.
+    a kind (``Spd``, ``Dir``) or ``All``; its times are the logger's. No rows where there is
+    no such mast.
     """
     path = (root or paths.project_root()) / files.LABELS
     raw = pd.read_csv(path, dtype=str)
     mast = cleaned.series[cleaned.series["source"] == "mast"]
-    raw["start"], raw["stop"] = (pd.to_datetime(raw[c], format="ISO8601") for c in ("Start", "Stop"))
-    labels = [
-        {"unique_id": row.unique_id, "reason": label.Reason,
-         "starts_at": label.start.tz_localize(row.zone), "ends_at": label.stop.tz_localize(row.zone)}
-        for label in raw.itertuples() for row in mast.itertuples()
-        if _names(label.Sensor, row.unique_id)
-    ]
-    return tables.faults(cleaned.prepared, pd.DataFrame(labels))
+    for name in ("Start", "Stop"):
+        raw[name.lower()] = pd.to_datetime(raw[name], format="ISO8601")
+    if mast.empty:
+        return pd.DataFrame(columns=["faulty rows", "flagged", "recall", "precision"])
+    pairs = raw.merge(mast[["unique_id", "zone"]], how="cross")
+    meant = [_names(s, u) for s, u in zip(pairs["Sensor"], pairs["unique_id"], strict=True)]
+    zone = mast["zone"].iloc[0]
+    labels = pairs.assign(
+        reason=pairs["Reason"],
+        starts_at=pairs["start"].dt.tz_localize(zone),
+        ends_at=pairs["stop"].dt.tz_localize(zone),
+    )
+    return tables.faults(cleaned.prepared, labels[meant])
 
 
 def _names(sensor: str, unique_id: str) -> bool:

@@ -51,13 +51,24 @@ def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = N
     shipped = {g.freq: Forecaster.load(root / files.MODEL / g.freq) for g in panels}
     evidence = BACKTEST.read(root / files.SELECTION)
     families = {g.freq: [*_models(evidence, g), PEER] for g in panels}
-    tried = backtest(panels, folds, families=families, seed=chosen.train.seed,
-                     n_jobs=joblib.cpu_count())
-    rows = pd.concat([
-        rated(tried.backtest, evidence, group=g, shipped=shipped[g.freq],
-              certainty=_certainty(root, g, folds, shipped[g.freq])) for g in panels])
-    scores = metrics.scores(rows, scale=scale(panels, folds),
-                            buckets=[b.isoformat() for b in chosen.evaluate.buckets])
+    tried = backtest(
+        panels, folds, families=families, seed=chosen.train.seed, n_jobs=joblib.cpu_count()
+    )
+    rows = pd.concat(
+        [
+            rated(
+                tried.backtest,
+                evidence,
+                group=g,
+                shipped=shipped[g.freq],
+                certainty=_certainty(root, g, folds, shipped[g.freq]),
+            )
+            for g in panels
+        ]
+    )
+    scores = metrics.scores(
+        rows, scale=scale(panels, folds), buckets=[b.isoformat() for b in chosen.evaluate.buckets]
+    )
     naives = {u: f.selection.naive_of(u) for f in shipped.values() for u in f.meta["unique_id"]}
     found = Evaluated(chosen, folds, rows, scores, naives)
     _write(found, root, scale(panels, folds))
@@ -65,7 +76,11 @@ def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = N
 
 
 def rated(
-    tried: pd.DataFrame, evidence: pd.DataFrame, *, group: Group, shipped: Forecaster,
+    tried: pd.DataFrame,
+    evidence: pd.DataFrame,
+    *,
+    group: Group,
+    shipped: Forecaster,
     certainty: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return BACKTEST rows of every model of ``group``, each with bands calibrated before the test.
@@ -80,8 +95,11 @@ def rated(
     for model, rows in own.groupby("model"):
         known = past[past["model"] == model]
         bands = shipped.calibration if model == NAME else _calibration(known, group)
-        parts.append(rows if bands is None else calibrated(
-            rows.merge(certainty, on=KEY), bands, meta=group.meta)[BACKTEST.columns])
+        parts.append(
+            rows
+            if bands is None
+            else calibrated(rows.merge(certainty, on=KEY), bands, meta=group.meta)[BACKTEST.columns]
+        )
     return BACKTEST.check(pd.concat(parts, ignore_index=True))
 
 
@@ -91,14 +109,13 @@ def _calibration(rows: pd.DataFrame, group: Group) -> Calibration | None:
     return Calibration.of(rows.assign(deviation=np.nan), meta=group.meta, horizon=group.horizon)
 
 
-def _certainty(
-    root: Path, group: Group, folds: pd.DataFrame, shipped: Forecaster
-) -> pd.DataFrame:
+def _certainty(root: Path, group: Group, folds: pd.DataFrame, shipped: Forecaster) -> pd.DataFrame:
     """Return per forecast row how old its newest observation was, and how much the series moved."""
     made = features.read(root, "tail", group.freq)
     cutoffs = folds.loc[folds["freq"] == group.freq, "cutoff"]
-    view = group.view(Known(made.history[made.history["cutoff"].isin(cutoffs)], None),
-                      length=group.length)
+    view = group.view(
+        Known(made.history[made.history["cutoff"].isin(cutoffs)], None), length=group.length
+    )
     frame = view.frame(np.zeros((len(view), view.horizon)))[KEY]
     return frame.assign(**shipped.certainty(view))
 
@@ -113,5 +130,5 @@ def _write(found: Evaluated, root: Path, scales: pd.DataFrame) -> None:
     slim.loc[~slim["model"].isin(KEPT), list(QUANTILE_COLUMNS)] = np.nan
     BACKTEST.write(slim.sort_values(list(BACKTEST.key)), root / files.BACKTEST)
     SCORE.write(found.scores, root / files.SCORES)
-    marks.write_metrics(found.scores, found.naives, root / files.METRICS)
+    marks.write_metrics(found.scores, root / files.METRICS)
     marks.write_plots(found.backtest, found.scores, scales, root / files.PLOTS)

@@ -10,16 +10,16 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from horizonte import freq, log, params, paths
-from horizonte.config import settings
+from horizonte import freq, params, paths
 from horizonte.contracts import ANNOTATION, FOLD, REVISION, SERIES
 from horizonte.params import Features, Params
-from horizonte.pipeline import files
+from horizonte.pipeline import files, shell
 from horizonte.prepare import folds, panel
 from horizonte.prepare.history import Archive
 
@@ -53,13 +53,17 @@ def run(*, root: Path) -> pd.DataFrame:
     FOLD.write(plan, root / files.FOLDS)
     final = folds.final_fits(spans, series=series)
     for iso, group in plan.groupby("freq"):
-        archive = Archive.of(revisions, series=_with_covariates(series, group["unique_id"]),
-                             rules=chosen.clean, annotations=annotations)
+        archive = Archive.of(
+            revisions,
+            series=with_covariates(series, group["unique_id"]),
+            rules=chosen.clean,
+            annotations=annotations,
+        )
         fits = [*fit_folds(group, series), _final(group, final[str(iso)], chosen)]
         write(histories(fits, archive, chosen.features, tail=None), root, "fit", str(iso))
         served = forecast_folds(group, series)
-        write(histories(served, archive, chosen.features, tail=chosen.features.tail), root, "tail",
-              str(iso))
+        tails = histories(served, archive, chosen.features, tail=chosen.features.tail)
+        write(tails, root, "tail", str(iso))
         logger.info("features: freq=%s fits=%d cutoffs=%d", iso, len(fits), len(served))
     return plan
 
@@ -84,8 +88,10 @@ def histories(
     """
     parts = [_one(fold, archive, chosen, tail) for fold in wanted]
     futures = [f for _, f in parts if f is not None]
-    return Histories(pd.concat([h for h, _ in parts], ignore_index=True),
-                     pd.concat(futures, ignore_index=True) if futures else None)
+    return Histories(
+        pd.concat([h for h, _ in parts], ignore_index=True),
+        pd.concat(futures, ignore_index=True) if futures else None,
+    )
 
 
 def _one(
@@ -95,13 +101,19 @@ def _one(
     history = panel.panel(prepared, series=archive.series, targets=fold.targets)
     step = panel.one_step(archive.series, fold.targets)
     future = panel.known_future(
-        prepared, series=archive.series, targets=fold.targets,
-        cutoffs=pd.Series(fold.cutoff, index=fold.targets), horizon=freq.steps(chosen.horizon, step))
-    return (history.assign(cutoff=fold.cutoff),
-            None if future is None else future.assign(cutoff=fold.cutoff))
+        prepared,
+        series=archive.series,
+        targets=fold.targets,
+        cutoffs=pd.Series(fold.cutoff, index=fold.targets),
+        horizon=freq.steps(chosen.horizon, step),
+    )
+    return (
+        history.assign(cutoff=fold.cutoff),
+        None if future is None else future.assign(cutoff=fold.cutoff),
+    )
 
 
-def _with_covariates(series: pd.DataFrame, targets: pd.Series) -> pd.DataFrame:
+def with_covariates(series: pd.DataFrame, targets: pd.Series) -> pd.DataFrame:
     """Return the rows of ``series`` that are ``targets`` or what their models may read."""
     own = series[series["unique_id"].isin(targets)]
     ids = {*own["unique_id"], *(c for row in own["covariates"] for c in row)}
@@ -110,7 +122,8 @@ def _with_covariates(series: pd.DataFrame, targets: pd.Series) -> pd.DataFrame:
 
 def _folds(plan: pd.DataFrame, series: pd.DataFrame, column: str) -> Iterator[Fold]:
     instants = folds.knowledge(plan, series=series, column=column)
-    for (cutoff, instant), rows in plan.assign(instant=instants).groupby([column, "instant"]):
+    for key, rows in plan.assign(instant=instants).groupby([column, "instant"]):
+        cutoff, instant = cast("tuple[pd.Timestamp, pd.Timestamp]", key)
         yield Fold(sorted(rows["unique_id"]), cutoff, instant)
 
 
@@ -129,27 +142,35 @@ def write(made: Histories, root: Path, kind: str, iso: str) -> None:
 def read(root: Path, kind: str, iso: str) -> Histories:
     """Read what ``write`` wrote."""
     future = root / files.known_future(kind, iso)
-    return Histories(_read(root / files.histories(kind, iso)),
-                     _read(future) if future.is_file() else None)
+    return Histories(
+        _read(root / files.histories(kind, iso)), _read(future) if future.is_file() else None
+    )
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     # Overlapping histories repeat each other: long plain pages let zstd find that, 20 : 1.
-    pq.write_table(table, path, compression="zstd", use_dictionary=["unique_id"],
-                   data_page_size=32 << 20, row_group_size=len(frame), write_statistics=False)
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        use_dictionary=["unique_id"],
+        data_page_size=32 << 20,
+        row_group_size=len(frame),
+        write_statistics=False,
+    )
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return pq.read_table(path).to_pandas()
+    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    return frame
 
 
 def main() -> None:
     """Make the features of the project."""
-    log.configure(level=settings().log_level)
     run(root=paths.project_root())
 
 
 if __name__ == "__main__":
-    main()
+    shell.run(main)

@@ -19,6 +19,7 @@ FEATURES = Path("data/features")
 
 MODEL = Path("data/models/model")
 SELECTION = Path("data/models/selection.parquet")
+SELECTED = Path("data/models/selected.parquet")
 TRAIN_METRICS = Path("data/models/train_metrics.json")
 
 BACKTEST = Path("data/evaluation/backtest.parquet")

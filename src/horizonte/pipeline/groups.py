@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
@@ -43,9 +44,15 @@ def groups(root: Path, chosen: Params) -> list[Group]:
     targets = series[series["role"] == "target"].sort_values("unique_id", ignore_index=True)
     actuals = prepared.loc[(prepared["quality"] == "ok"), ["unique_id", "ds", "y"]]
     return [
-        Group(iso, chosen.features.steps(iso), chosen.features.tail.isoformat(), meta,
-              Stored(root, "tail", iso), Stored(root, "fit", iso),
-              actuals[actuals["unique_id"].isin(meta["unique_id"])])
+        Group(
+            iso,
+            chosen.features.steps(iso),
+            chosen.features.tail.isoformat(),
+            meta,
+            Stored(root, "tail", iso),
+            Stored(root, "fit", iso),
+            actuals[actuals["unique_id"].isin(meta["unique_id"])],
+        )
         for iso, meta in targets.groupby(targets["freq"].map(freq.iso))
     ]
 
@@ -64,5 +71,5 @@ def _folds(root: Path, kind: str, iso: str, changed: int) -> dict[pd.Timestamp, 
 
 
 def _by_cutoff(frame: pd.DataFrame) -> dict[pd.Timestamp, pd.DataFrame]:
-    groups_ = frame.groupby("cutoff", sort=False)
-    return {at: rows.drop(columns="cutoff") for at, rows in groups_}
+    parts = frame.groupby("cutoff", sort=False)
+    return {cast("pd.Timestamp", at): rows.drop(columns="cutoff") for at, rows in parts}

@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from horizonte import clock, log, paths
-from horizonte.config import settings
+from horizonte import clock, params, paths
 from horizonte.embedded import services
 from horizonte.ingest import files as batch
 from horizonte.ingest.sources import Source, load_sources
-from horizonte.pipeline import files
+from horizonte.pipeline import files, shell
+from horizonte.store import prepared
 from horizonte.store.connection import Connection, connect
 
 logger = logging.getLogger(__name__)
@@ -23,16 +23,25 @@ def run(conn: Connection, *, root: Path, now: datetime) -> dict[str, Any]:
     """Ingest every declared file and write what was loaded: hashes and counts, nothing else.
 
     The same files give the same account in any database, whether they were new there or not.
-    Raises Fault for a file that is refused as a whole.
+    Afterwards the prepared database holds the declared series as the rules clean them. Raises
+    Fault for a file that is refused as a whole.
     """
     account: dict[str, Any] = {}
-    for source in load_sources(root / files.SOURCES).values():
+    declared = load_sources(root / files.SOURCES)
+    for source in declared.values():
         for path in _declared(source, root):
             result = batch.ingest(conn, path, source=source, now=now)
             name = path.relative_to(root).as_posix()
-            account[name] = {"source": source.name, "sha256": result.sha256,
-                             "rows": result.rows_read, "refused": result.refused}
+            account[name] = {
+                "source": source.name,
+                "sha256": result.sha256,
+                "rows": result.rows_read,
+                "refused": result.refused,
+            }
             logger.info("loaded: file=%s result=%s", name, result)
+    ids = [source.unique_id(key) for source in declared.values() for key in source.series]
+    changed = prepared.rebuild(conn, params.load(root / paths.MARKER).clean, ids)
+    logger.info("prepared: rows changed=%d", changed)
     out = root / files.LOAD
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(account, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -45,11 +54,10 @@ def _declared(source: Source, root: Path) -> list[Path]:
 
 def main() -> None:
     """Load into the store of the settings, embedded unless a URL is set."""
-    log.configure(level=settings().log_level)
     services.up(("postgres",))
     with connect() as conn:
         run(conn, root=paths.project_root(), now=clock.now())
 
 
 if __name__ == "__main__":
-    main()
+    shell.run(main)

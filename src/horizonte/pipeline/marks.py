@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,46 +14,55 @@ COMPARED = ("mase", "sql", "coverage_80", "coverage_90")
 DIGITS = 6
 
 
-def write_metrics(scores: pd.DataFrame, naives: Mapping[str, str], path: Path) -> None:
+def write_metrics(scores: pd.DataFrame, path: Path) -> None:
     """Write, per target and over all, the metrics of what ships beside the best naive's."""
-    whole = scores[scores["bucket"] == "all"].set_index(["unique_id", "model"])
-    found: dict[str, Any] = {}
-    for target in sorted(naives):
-        ours, theirs = whole.loc[(target, NAME)], whole.loc[(target, BEST)]
-        found[target] = {name: _number(ours[name]) for name in COMPARED} | {
-            "naive_mase": _number(theirs["mase"]), "naive_sql": _number(theirs["sql"])}
-    overall = {name: _number(pd.Series([t[name] for t in found.values()], dtype=float).mean())
-               for name in next(iter(found.values()))}
+    whole = scores[scores["bucket"] == "all"].set_index("unique_id")
+    best = whole.loc[whole["model"] == BEST, ["mase", "sql"]].add_prefix("naive_")
+    table = whole.loc[whole["model"] == NAME, list(COMPARED)].join(best).sort_index()
+    content = {
+        "targets": {str(u): _numbers(row) for u, row in table.iterrows()},
+        "mean": _numbers(table.mean()),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"targets": found, "mean": overall}
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def write_plots(
     backtest: pd.DataFrame, scores: pd.DataFrame, scales: pd.DataFrame, folder: Path
 ) -> None:
-    """Write the points of ``dvc plots``: leaderboard, coverage by lead bucket, error by lead."""
+    """Write the points of ``dvc plots``: leaderboard, coverage and error by lead time.
+
+    Every target weighs the same; single targets are in the metrics and the notebook.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     board = metrics.average(scores[scores["bucket"] == "all"])[["model", "mase", "sql"]]
     _csv(board.sort_values(["mase", "model"]), folder / "leaderboard.csv")
-    ours = scores[(scores["model"] == NAME) & (scores["bucket"] != "all")]
-    _csv(ours[["unique_id", "bucket", "coverage_80", "coverage_90"]], folder / "coverage.csv")
+    _csv(coverage_by_lead(scores), folder / "coverage.csv")
     _csv(error_by_lead(backtest, scales), folder / "error.csv")
 
 
+def coverage_by_lead(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return, per upper end of the lead-time buckets, the coverage of what ships."""
+    ours = scores[(scores["model"] == NAME) & (scores["bucket"] != "all")]
+    hours = ours["bucket"].str.extract(r"-([\d.]+)h", expand=False).astype(float)
+    table = ours.assign(lead_hours=hours).groupby("lead_hours")
+    return table[["coverage_80", "coverage_90"]].mean().reset_index()
+
+
 def error_by_lead(backtest: pd.DataFrame, scales: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean scaled error (MASE) per model, target and whole hour of lead time."""
+    """Return, per whole hour of lead time, the scaled error of what ships and of the best naive."""
     rows = backtest[backtest["model"].isin([NAME, BEST])]
     terms = metrics.terms(rows, scale=scales)
-    hour = (terms["lead_time"] / pd.Timedelta(hours=1)).round(6)
+    hour = (terms["lead_time"].dt.total_seconds() / 3600).round(6)
     terms = terms.assign(lead_hours=(-(-hour // 1)).astype(int))
-    keys = ["model", "unique_id", "lead_hours"]
-    return terms.groupby(keys)["mase"].mean().reset_index()
+    each = terms.groupby(["lead_hours", "model", "unique_id"])["mase"].mean().reset_index()
+    table = each.pivot_table(index="lead_hours", columns="model", values="mase")
+    return table[[NAME, BEST]].rename_axis(columns=None).reset_index()
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> None:
     frame.to_csv(path, index=False, float_format=f"%.{DIGITS}f", lineterminator="\n")
 
 
-def _number(value: float) -> float | None:
-    return None if pd.isna(value) else round(float(value), DIGITS)
+def _numbers(row: pd.Series) -> dict[str, float | None]:
+    return {str(n): None if pd.isna(v) else round(float(v), DIGITS) for n, v in row.items()}

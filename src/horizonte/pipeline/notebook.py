@@ -7,15 +7,13 @@ import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import yaml
 
-from horizonte import log, paths
-from horizonte.config import settings
+from horizonte import paths
 from horizonte.errors import ConfigFault, DataFault
-from horizonte.pipeline import files
+from horizonte.pipeline import files, shell
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +53,12 @@ def check(source: Path, parameters: Mapping[str, Any]) -> None:
     declared = _papermill().inspect_notebook(str(source))
     odd = sorted(set(declared) ^ set(parameters))
     if odd:
-        raise ConfigFault(f"{source.name} parameters", odd, f"exactly {sorted(parameters)}",
-                          "make the parameters cell and params.yaml name the same")
+        raise ConfigFault(
+            f"{source.name} parameters",
+            odd,
+            f"exactly {sorted(parameters)}",
+            "make the parameters cell and params.yaml name the same",
+        )
 
 
 def html(executed: Path) -> str:
@@ -64,10 +66,17 @@ def html(executed: Path) -> str:
     _light()
     from nbconvert.exporters.html import HTMLExporter
 
-    exporter = HTMLExporter(template_name="lab", require_js_url="", jquery_url="",
-                            mathjax_url="", mermaid_js_url="", mermaid_layout_elk_js_url="",
-                            jupyter_widgets_base_url="", exclude_input_prompt=True,
-                            exclude_output_prompt=True)
+    exporter: Any = HTMLExporter(  # type: ignore[no-untyped-call]  # the library has no types
+        template_name="lab",
+        require_js_url="",
+        jquery_url="",
+        mathjax_url="",
+        mermaid_js_url="",
+        mermaid_layout_elk_js_url="",
+        jupyter_widgets_base_url="",
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
     page, _ = exporter.from_filename(str(executed))
     return str(page)
 
@@ -75,13 +84,23 @@ def html(executed: Path) -> str:
 def _execute(source: Path, executed: Path, parameters: Mapping[str, Any]) -> None:
     papermill = _papermill()
     try:
-        papermill.execute_notebook(str(source), str(executed), dict(parameters),
-                                   kernel_name="python3", cwd=str(source.parent),
-                                   progress_bar=False, request_save_on_cell_execute=False,
-                                   config=_private_kernel())
+        papermill.execute_notebook(
+            str(source),
+            str(executed),
+            dict(parameters),
+            kernel_name="python3",
+            cwd=str(source.parent),
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            config=_private_kernel(),
+        )
     except papermill.PapermillExecutionError as why:
-        raise DataFault(f"{source.name} cell {why.exec_count}", f"{why.ename}: {why.evalue}",
-                        "a cell that runs", f"open {executed.name} beside its page") from why
+        raise DataFault(
+            f"{source.name} cell {why.exec_count}",
+            f"{why.ename}: {why.evalue}",
+            "a cell that runs",
+            f"open {executed.name} beside its page",
+        ) from why
 
 
 def _private_kernel() -> Any:
@@ -91,7 +110,7 @@ def _private_kernel() -> Any:
     return Config({"KernelManager": {"transport": "ipc"}})
 
 
-def _papermill() -> ModuleType:
+def _papermill() -> Any:
     _light()
     import papermill
 
@@ -107,11 +126,8 @@ def main() -> None:
     """Run the notebook named on the command line."""
     parser = argparse.ArgumentParser(prog="python -m horizonte.pipeline.notebook")
     parser.add_argument("stage")
-    log.configure(level=settings().log_level)
-    for chatty in ("papermill", "traitlets"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
     run(parser.parse_args().stage, root=paths.project_root())
 
 
 if __name__ == "__main__":
-    main()
+    shell.run(main)

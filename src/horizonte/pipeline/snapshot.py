@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from horizonte import log, params, paths
-from horizonte.config import settings
+from horizonte import params, paths
 from horizonte.contracts import ANNOTATION, REVISION, SERIES
 from horizonte.embedded import services
 from horizonte.errors import StoreFault
-from horizonte.pipeline import files
-from horizonte.store import annotations, ledger, observations, series
+from horizonte.pipeline import files, shell
+from horizonte.store import annotations as notes
+from horizonte.store import ledger, observations, series
 from horizonte.store.connection import Connection, connect
 from horizonte.store.pins import Pin
 
@@ -37,7 +37,7 @@ def run(conn: Connection, *, root: Path) -> None:
     REVISION.write(revisions, root / files.SNAPSHOT)
     ids = revisions["unique_id"].unique()
     SERIES.write(series.read(conn, ids), root / files.SERIES)
-    ANNOTATION.write(annotations.read(conn, pin, ids), root / files.ANNOTATIONS)
+    ANNOTATION.write(notes.read(conn, pin, ids), root / files.ANNOTATIONS)
     logger.info("snapshot: as_of=%s rows=%d", pin.as_of.isoformat(), len(revisions))
 
 
@@ -47,17 +47,20 @@ def _all_loaded(conn: Connection, account: Mapping[str, Any]) -> None:
     held = set(zip(loaded["source"], loaded["sha256"], strict=True))
     for name, entry in account.items():
         if (entry["source"], entry["sha256"]) not in held:
-            raise StoreFault(f"batch {name}", entry["sha256"], "loaded in this store",
-                             "run `dvc repro -f load`, or `dvc pull` for the snapshot itself")
+            raise StoreFault(
+                f"batch {name}",
+                entry["sha256"],
+                "loaded in this store",
+                "run `dvc repro -f load`, or `dvc pull` for the snapshot itself",
+            )
 
 
 def main() -> None:
     """Snapshot the store of the settings, embedded unless a URL is set."""
-    log.configure(level=settings().log_level)
     services.up(("postgres",))
     with connect() as conn:
         run(conn, root=paths.project_root())
 
 
 if __name__ == "__main__":
-    main()
+    shell.run(main)

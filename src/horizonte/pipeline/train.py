@@ -49,11 +49,13 @@ def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = N
     chosen = given.load(root, stage="train", given=parameters)
     folds = plan(root).query("period == 'selection'")
     panels = groups(root, chosen)
-    how = Plan(chosen.train.families, chosen.train.seed, chosen.train.budget_seconds,
-               joblib.cpu_count())
+    how = Plan(
+        chosen.train.families, chosen.train.seed, chosen.train.budget_seconds, joblib.cpu_count()
+    )
     trained = train(panels, folds, final=final_fits(root, panels), plan=how)
-    shown = Shown(chosen, folds, trained, _weights(trained), _naives(trained),
-                  _scores(panels, folds, trained))
+    shown = Shown(
+        chosen, folds, trained, _weights(trained), _naives(trained), _scores(panels, folds, trained)
+    )
     _write(shown, root)
     return shown
 
@@ -70,11 +72,18 @@ def scale(panels: list[Group], folds: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def chosen_rows(trained: Trained) -> pd.DataFrame:
+    """Return BACKTEST rows of what ships and of the best naive over the selection period."""
+    parts = [
+        ensemble_rows(_of(trained.backtest, f.meta), f.selection)
+        for f in trained.forecasters.values()
+    ]
+    return BACKTEST.check(pd.concat(parts, ignore_index=True))
+
+
 def _scores(panels: list[Group], folds: pd.DataFrame, trained: Trained) -> pd.DataFrame:
-    rows = [trained.backtest, *(
-        ensemble_rows(_of(trained.backtest, forecaster.meta), forecaster.selection)
-        for forecaster in trained.forecasters.values())]
-    return metrics.scores(pd.concat(rows, ignore_index=True), scale=scale(panels, folds))
+    rows = pd.concat([trained.backtest, chosen_rows(trained)], ignore_index=True)
+    return metrics.scores(rows, scale=scale(panels, folds))
 
 
 def _of(rows: pd.DataFrame, meta: pd.DataFrame) -> pd.DataFrame:
@@ -87,8 +96,11 @@ def _weights(trained: Trained) -> pd.DataFrame:
 
 
 def _naives(trained: Trained) -> dict[str, str]:
-    return {u: f.selection.naive_of(u)
-            for f in trained.forecasters.values() for u in f.meta["unique_id"]}
+    return {
+        u: f.selection.naive_of(u)
+        for f in trained.forecasters.values()
+        for u in f.meta["unique_id"]
+    }
 
 
 def _write(shown: Shown, root: Path) -> None:
@@ -97,6 +109,8 @@ def _write(shown: Shown, root: Path) -> None:
     for iso, forecaster in shown.trained.forecasters.items():
         forecaster.save(folder / iso)
     BACKTEST.write(shown.trained.backtest, root / files.SELECTION)
+    rows = chosen_rows(shown.trained)
+    BACKTEST.write(rows[rows["model"] == NAME], root / files.SELECTED)
     found = summary(shown)
     text = json.dumps(found, indent=1, sort_keys=True)
     (root / files.TRAIN_METRICS).write_text(text + "\n", encoding="utf-8")
@@ -107,13 +121,18 @@ def _write(shown: Shown, root: Path) -> None:
 
 def summary(shown: Shown) -> dict[str, dict[str, Any]]:
     """Return per target what was chosen, and its error in the selection period beside naive."""
-    whole = shown.scores[shown.scores["bucket"] == "all"].set_index(["unique_id", "model"])["mase"]
+    whole = shown.scores[shown.scores["bucket"] == "all"]
+    mase = {model: rows.set_index("unique_id")["mase"] for model, rows in whole.groupby("model")}
     return {
-        target: {"mase": round(float(whole[target, NAME]), 6),
-                 "naive_mase": round(float(whole[target, BEST]), 6),
-                 "naive": shown.naives[target],
-                 "weights": {n: round(float(w), 6) for n, w in own.items() if w > 0}}
-        for target, own in shown.weights.iterrows()
+        target: {
+            "mase": round(float(mase[NAME][target]), 6),
+            "naive_mase": round(float(mase[BEST][target]), 6),
+            "naive": shown.naives[target],
+            "weights": {n: round(float(w), 6) for n, w in own.items() if w > 0},
+        }
+        for target, own in zip(
+            map(str, shown.weights.index), shown.weights.to_dict("records"), strict=True
+        )
     }
 
 

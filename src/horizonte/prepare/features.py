@@ -107,7 +107,13 @@ def _values(tracks: Tracks, cells: Cells) -> dict[str, Reals]:
     out = {f"day_{n}": days[n] for n in range(3)} | {f"week_{n}": weeks[n] for n in range(2)}
     out |= {"day_mean": _mean(days), "week_mean": _mean(weeks)}
     out["last"] = tracks.last(row, cutoff)
-    for name, span in (("1h", "PT1H"), ("3h", "PT3H"), ("6h", "PT6H"), ("24h", "P1D"), ("7d", "P7D")):
+    for name, span in (
+        ("1h", "PT1H"),
+        ("3h", "PT3H"),
+        ("6h", "PT6H"),
+        ("24h", "P1D"),
+        ("7d", "P7D"),
+    ):
         out[f"mean_{name}"] = tracks.mean(row, cutoff, tracks.windows.steps(span))
     ended = tracks.seen(row, cutoff)
     out["day_before_last"] = tracks.filled(row, ended - day, day)
@@ -134,27 +140,42 @@ def _covariates(tracks: Tracks, cells: Cells) -> dict[str, Reals]:
 
 def _when(windows: Windows, cells: Cells, tracks: Tracks, meta: pd.DataFrame) -> dict[str, Reals]:
     """Return the calendar of the target instant, of the lagged days, and the lead."""
-    target = windows.cutoff[cells.row] + windows.step * (cells.cutoff - windows.length + 1 + cells.lead)
-    back = tracks.known_back(cells.row, cells.cutoff, cells.cutoff + cells.lead, windows.steps("P1D"))
+    target = windows.cutoff[cells.row] + windows.step * (
+        cells.cutoff - windows.length + 1 + cells.lead
+    )
+    back = tracks.known_back(
+        cells.row, cells.cutoff, cells.cutoff + cells.lead, windows.steps("P1D")
+    )
     out = _calendar(windows, cells.row, target, meta)
     if "holiday" in out:
         for name, ago in (("day", back), ("week", np.full(len(cells), windows.steps("P7D")))):
-            out[f"holiday@{name}"] = _calendar(windows, cells.row, target - ago * windows.step, meta)["holiday"]
+            out[f"holiday@{name}"] = _calendar(
+                windows, cells.row, target - ago * windows.step, meta
+            )["holiday"]
     out["lead"] = (cells.cutoff + cells.lead - tracks.seen(cells.row, cells.cutoff)).astype(float)
     return out
 
 
-def _calendar(windows: Windows, row: Ints, ds: NDArray[np.datetime64], meta: pd.DataFrame) -> dict[str, Reals]:
+def _calendar(
+    windows: Windows, row: Ints, ds: NDArray[np.datetime64], meta: pd.DataFrame
+) -> dict[str, Reals]:
     places = meta.set_index("unique_id")[["zone", "holidays"]].reindex(windows.unique_id)
-    keys = list(zip(places["zone"].fillna("UTC"), places["holidays"].where(places["holidays"].notna(), None),
-                    strict=True))
+    keys = list(
+        zip(
+            places["zone"].fillna("UTC"),
+            places["holidays"].where(places["holidays"].notna(), None),
+            strict=True,
+        )
+    )
     out: dict[str, Reals] = {}
     for zone, holidays in dict.fromkeys(keys):
         mine = np.array([key == (zone, holidays) for key in keys])[row]
         once, index = np.unique(ds[mine], return_inverse=True)
         found = calendar(pd.DatetimeIndex(once, tz="UTC"), zone=zone, holidays=holidays)
         for name in found:
-            out.setdefault(name, np.full(len(ds), np.nan))[mine] = found[name].to_numpy(float)[index]
+            out.setdefault(name, np.full(len(ds), np.nan))[mine] = found[name].to_numpy(float)[
+                index
+            ]
     return out
 
 

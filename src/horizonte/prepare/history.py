@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from horizonte import freq
 from horizonte.params import Rules
 from horizonte.prepare.cleaner import Cleaner
 from horizonte.prepare.grid import Ints, Reals, nanoseconds, phase
-from horizonte.prepare.stretch import Observed, joined
+from horizonte.prepare.stretch import Cleaned, Observed, joined
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,27 @@ class _Versions:
     ds: Ints
     y: Reals
     available_at: Ints
+    steady: bool  # whether all stand at the same place within a step
 
-    def visible(self, instant: pd.Timestamp) -> Ints:
-        """Return which rows are the newest of their ds that were available at ``instant``."""
-        found = np.flatnonzero(self.available_at <= instant.value)
-        ds = self.ds[found]
-        newest = np.ones(len(found), dtype=bool)
+    def first(self, instant: int) -> int | None:
+        """Return the first ds that was available at ``instant``, None before any was."""
+        seen = self.available_at <= instant
+        at = int(seen.argmax()) if len(seen) else 0
+        return int(self.ds[at]) if len(seen) and seen[at] else None
+
+    def at(self, instant: int, since: int) -> tuple[Ints, Reals]:
+        """Return ds and y from ``since`` on: of each ds the newest row available at ``instant``."""
+        start = int(np.searchsorted(self.ds, since))
+        rows = start + np.flatnonzero(self.available_at[start:] <= instant)
+        ds = self.ds[rows]
+        newest = np.ones(len(rows), dtype=bool)
         newest[:-1] = ds[1:] != ds[:-1]
-        return found[newest]
+        return ds[newest], self.y[rows[newest]]
+
+    def phase(self, instant: int, step: int) -> int:
+        """Return where the grid of what was available at ``instant`` stands within ``step``."""
+        rest = self.ds[0] % step
+        return int(rest) if self.steady else phase(self.at(instant, int(self.ds[0]))[0], step)
 
 
 @dataclass(frozen=True)
@@ -63,10 +77,14 @@ class Archive:
         ends = np.searchsorted(codes[order], np.arange(len(ids) + 1))
         ds, seen = ds[order], nanoseconds(kept["available_at"])[order]
         y = kept["y"].to_numpy(dtype=float)[order]
-        parts = (slice(a, b) for a, b in pairwise(ends))
-        versions = [
-            _Versions(str(u), ds[p], y[p], seen[p]) for u, p in zip(ids, parts, strict=True)
-        ]
+        steps = {
+            u: freq.step(f).value for u, f in zip(series["unique_id"], series["freq"], strict=True)
+        }
+        versions = []
+        for name, (a, b) in zip(ids, pairwise(ends), strict=True):
+            rest = ds[a:b] % steps[name]
+            steady = bool((rest == rest[0]).all())
+            versions.append(_Versions(str(name), ds[a:b], y[a:b], seen[a:b], steady))
         return cls(tuple(versions), series, rules, annotations)
 
     def at(
@@ -84,29 +102,38 @@ class Archive:
         """
         instant = pd.Timestamp(instant)
         start = None if tail is None else int(((until or instant) - tail).value) + 1
-        parts = []
-        for one in self._observed(instant):
-            if not len(one.ds):
-                continue
-            first, last = int(one.ds[0]), int(one.ds[-1])
-            end = last if until is None or one.cleaner.known_ahead else int(until.value)
-            if start is None or start <= first:
-                parts.append(one.clean(first, end))
-            else:
-                parts.append(one.clean_within(start, end + 1))
-        return joined(parts)
+        end = None if until is None else int(until.value)
+        cleaners = zip(self.versions, self._cleaners(instant), strict=True)
+        parts = (_stretch(own, c, int(instant.value), (start, end)) for own, c in cleaners)
+        return joined([part for part in parts if part is not None])
 
-    def _observed(self, instant: pd.Timestamp) -> Iterator[Observed]:
+    def _cleaners(self, instant: pd.Timestamp) -> Iterator[Cleaner]:
         known = self.annotations
         if known is not None:
             known = known[known["available_at"] <= instant]
         declared = {str(row.unique_id): row for row in self.series.itertuples(index=False)}
         for own in self.versions:
             meta = declared[own.unique_id]
-            cleaner = Cleaner.of(meta, rules=self.rules, annotations=known)
-            seen = own.visible(instant)
-            ds = own.ds[seen]
-            yield Observed(cleaner, ds, own.y[seen], phase(ds, cleaner.step))
+            yield Cleaner.of(meta, rules=self.rules, annotations=known)
+
+
+def _stretch(
+    own: _Versions, cleaner: Cleaner, instant: int, ends: tuple[int | None, int | None]
+) -> Cleaned | None:
+    """Return one series from the first of ``ends`` to the second; None when nothing is known."""
+    first = own.first(instant)
+    if first is None:
+        return None
+    start, end = ends
+    whole = start is None or start <= first
+    since = first if whole or start is None else start - cleaner.widths.cells * cleaner.step
+    ds, y = own.at(instant, since)
+    if end is None or cleaner.known_ahead:
+        if not len(ds):
+            return None
+        end = int(ds[-1])
+    one = Observed(cleaner, ds, y, own.phase(instant, cleaner.step))
+    return one.clean(first, end) if whole or start is None else one.clean_within(start, end + 1)
 
 
 def history_as_of(

@@ -28,8 +28,10 @@ class Running:
         """Return the running sums of ``values`` along time."""
         seen = np.isfinite(values)
         pad = ((0, 0), (1, 0))
-        return cls(np.pad(np.cumsum(np.where(seen, values, 0.0), axis=1), pad),
-                   np.pad(np.cumsum(seen, axis=1), pad))
+        return cls(
+            np.pad(np.cumsum(np.where(seen, values, 0.0), axis=1), pad),
+            np.pad(np.cumsum(seen, axis=1), pad),
+        )
 
     def mean(self, row: Ints, last: Ints, width: int) -> Reals:
         """Return the mean over the ``width`` columns up to and including ``last``; NaN when none."""
@@ -60,11 +62,20 @@ class Tracks:
         first = np.isfinite(y).argmax(axis=1)
         origin = np.nan_to_num(y[np.arange(len(y)), first])
         off = y - origin[:, None]
-        known = {name: np.hstack([past, windows.future[name]]) if name in windows.future else past
-                 for name, past in windows.covariates.items()}
-        return cls(windows, np.maximum.accumulate(column, axis=1), origin, Running.of(off),
-                   Running.of(off**2), carried(y, windows.steps("P1D")),
-                   carried(y, windows.steps("P7D")), known)
+        known = {
+            name: np.hstack([past, windows.future[name]]) if name in windows.future else past
+            for name, past in windows.covariates.items()
+        }
+        return cls(
+            windows,
+            np.maximum.accumulate(column, axis=1),
+            origin,
+            Running.of(off),
+            Running.of(off**2),
+            carried(y, windows.steps("P1D")),
+            carried(y, windows.steps("P7D")),
+            known,
+        )
 
     def seen(self, row: Ints, cutoff: Ints) -> Ints:
         """Return the column of the last observation at or before ``cutoff``, -1 when none."""
@@ -82,7 +93,9 @@ class Tracks:
 
     def filled(self, row: Ints, column: Ints, season: int) -> Reals:
         """Return y at ``column``, or the nearest earlier value a whole number of seasons before."""
-        return read(self.by_day if season == self.windows.steps("P1D") else self.by_week, row, column)
+        return read(
+            self.by_day if season == self.windows.steps("P1D") else self.by_week, row, column
+        )
 
     def last(self, row: Ints, cutoff: Ints) -> Reals:
         """Return the last observed value."""
@@ -98,7 +111,7 @@ class Tracks:
         last = self.seen(row, cutoff)
         mean = self.sums.mean(row, last, width)
         variance = np.maximum(self.squares.mean(row, last, width) - mean**2, 0.0)
-        return np.sqrt(np.where(variance > 1e-18 * (mean + self.origin[row])**2, variance, 0.0))
+        return np.sqrt(np.where(variance > 1e-18 * (mean + self.origin[row]) ** 2, variance, 0.0))
 
     def level(self, row: Ints, cutoff: Ints) -> Reals:
         """Return the mean of the last observed week."""
@@ -129,8 +142,8 @@ def carried(y: Reals, season: int) -> Reals:
     """Return y with each missing value taken from whole seasons before it, as near as there is one."""
     out = y.copy()
     for start in range(season, y.shape[1], season):
-        here = out[:, start:start + season]
-        before = out[:, start - season:start - season + here.shape[1]]
+        here = out[:, start : start + season]
+        before = out[:, start - season : start - season + here.shape[1]]
         np.copyto(here, before, where=np.isnan(here))
     return out
 

@@ -67,24 +67,33 @@ class Windows:
         """Return the chosen rows, in the chosen order."""
         at = np.asarray(rows)
         return replace(
-            self, unique_id=self.unique_id[at], cutoff=self.cutoff[at], y=self.y[at],
+            self,
+            unique_id=self.unique_id[at],
+            cutoff=self.cutoff[at],
+            y=self.y[at],
             covariates={name: values[at] for name, values in self.covariates.items()},
             future={name: values[at] for name, values in self.future.items()},
         )
 
     def frame(self, mean: Reals) -> pd.DataFrame:
         """Return ``mean`` ``[n, horizon]`` as rows (unique_id, cutoff, ds, mean)."""
-        return pd.DataFrame({
-            "unique_id": np.repeat(self.unique_id, self.horizon),
-            "cutoff": pd.Series(np.repeat(self.cutoff, self.horizon)).dt.tz_localize("UTC"),
-            "ds": pd.Series(self.target_ds().ravel()).dt.tz_localize("UTC"),
-            "mean": mean.ravel(),
-        })
+        return pd.DataFrame(
+            {
+                "unique_id": np.repeat(self.unique_id, self.horizon),
+                "cutoff": pd.DatetimeIndex(np.repeat(self.cutoff, self.horizon), tz="UTC"),
+                "ds": pd.DatetimeIndex(self.target_ds().ravel(), tz="UTC"),
+                "mean": mean.ravel(),
+            }
+        )
 
 
 def windows(
-    history: pd.DataFrame, *, freq_: str, horizon: int,
-    known_future: pd.DataFrame | None = None, length: int | None = None,
+    history: pd.DataFrame,
+    *,
+    freq_: str,
+    horizon: int,
+    known_future: pd.DataFrame | None = None,
+    length: int | None = None,
 ) -> Windows:
     """Return the histories of a panel frame as arrays; the order of its rows does not matter.
 
@@ -93,8 +102,11 @@ def windows(
     (unique_id, ds, covariates…), with a column ``cutoff`` where what was known differs between
     cutoffs. ``length`` keeps only that many steps before and at each cutoff.
     """
-    rows = history if "cutoff" in history else history.assign(
-        cutoff=history.groupby("unique_id")["ds"].transform("max"))
+    rows = (
+        history
+        if "cutoff" in history
+        else history.assign(cutoff=history.groupby("unique_id")["ds"].transform("max"))
+    )
     step = freq.step(freq_).to_timedelta64()
     keys = rows[["unique_id", "cutoff"]].drop_duplicates().sort_values(["unique_id", "cutoff"])
     index = pd.MultiIndex.from_frame(keys)
@@ -103,15 +115,22 @@ def windows(
     size = min(length or int(back.max()) + 1, int(back.max()) + 1)
     kept = (back >= 0) & (back < size)
     at = row[kept], size - 1 - back[kept]
-    names = [c for c in rows if c not in ("unique_id", "cutoff", "ds", "y")]
+    names = [str(c) for c in rows if c not in ("unique_id", "cutoff", "ds", "y")]
     past = {c: _fill((len(keys), size), at, rows[c].to_numpy(float)[kept]) for c in ["y", *names]}
-    bare = Windows(keys["unique_id"].to_numpy(object), _utc(keys["cutoff"]), past.pop("y"), past, {},
-                   freq.iso(freq_), horizon)
+    bare = Windows(
+        keys["unique_id"].to_numpy(object),
+        _utc(keys["cutoff"]),
+        past.pop("y"),
+        past,
+        {},
+        freq.iso(freq_),
+        horizon,
+    )
     return replace(bare, future=_future(bare, known_future))
 
 
 def _future(bare: Windows, known: pd.DataFrame | None) -> dict[str, Reals]:
-    names = [] if known is None else [c for c in known if c not in ("unique_id", "cutoff", "ds")]
+    names = [] if known is None else [str(c) for c in known if c not in ("unique_id", "cutoff", "ds")]
     if known is None or not names:
         return {}
     on = ["unique_id", "cutoff", "ds"] if "cutoff" in known else ["unique_id", "ds"]
@@ -128,4 +147,4 @@ def _fill(shape: tuple[int, int], at: tuple[NDArray[np.int64], ...], values: Rea
 
 
 def _utc(instants: pd.Series) -> NDArray[np.datetime64]:
-    return instants.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[ns]")
+    return np.asarray(instants.dt.tz_convert("UTC").dt.tz_localize(None), "datetime64[ns]")

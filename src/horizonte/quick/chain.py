@@ -40,9 +40,13 @@ class Quick:
     notes: list[str]
 
 
-def forecast(  # noqa: PLR0913 (the one-call door: everything but horizon has a default)
-    frame: pd.DataFrame, *, horizon: int, freq: str | None = None,
-    known_future: pd.DataFrame | None = None, levels: Sequence[int] = (80, 90),
+def forecast(
+    frame: pd.DataFrame,
+    *,
+    horizon: int,
+    freq: str | None = None,
+    known_future: pd.DataFrame | None = None,
+    levels: Sequence[int] = (80, 90),
     budget_seconds: float | None = None,
 ) -> pd.DataFrame:
     """Return (unique_id, ds, mean, q05, q10, q25, q50, q75, q90, q95), ``horizon`` steps per series.
@@ -53,14 +57,20 @@ def forecast(  # noqa: PLR0913 (the one-call door: everything but horizon has a 
     calibrated. ``budget_seconds`` decides which costly families run. Raises DataFault.
     """
     _checked(levels)
-    return run(frame, horizon=horizon, freq=freq, known_future=known_future,
-               budget_seconds=budget_seconds).forecast
+    return run(
+        frame, horizon=horizon, freq=freq, known_future=known_future, budget_seconds=budget_seconds
+    ).forecast
 
 
-def run(  # noqa: PLR0913 (as above)
-    frame: pd.DataFrame, *, horizon: int, freq: str | None = None,
-    known_future: pd.DataFrame | None = None, budget_seconds: float | None = None,
-    zone: str = "UTC", progress: Progress | None = None,
+def run(
+    frame: pd.DataFrame,
+    *,
+    horizon: int,
+    freq: str | None = None,
+    known_future: pd.DataFrame | None = None,
+    budget_seconds: float | None = None,
+    zone: str = "UTC",
+    progress: Progress | None = None,
 ) -> Quick:
     """Return the forecast with all that stands behind it; see ``forecast`` and ``Quick``."""
     if not isinstance(horizon, int) or horizon < 1:
@@ -72,9 +82,17 @@ def run(  # noqa: PLR0913 (as above)
     folds = folds_of(panel, horizon)
     trained = train([group], folds, final={panel.freq: last}, plan=plan, progress=progress)
     found = trained.forecasters[panel.freq].predict(
-        panel.history, horizon=horizon, known_future=_filled(panel))
-    return Quick(_outer(found, panel), _outer(panel.prepared, panel), _scores(trained, panel),
-                 trained, panel.freq, horizon, panel.notes)
+        panel.history, horizon=horizon, known_future=_filled(panel)
+    )
+    return Quick(
+        _outer(found, panel),
+        _outer(panel.prepared, panel),
+        _scores(trained, panel),
+        trained,
+        panel.freq,
+        horizon,
+        panel.notes,
+    )
 
 
 def group_of(panel: Tidy, horizon: int) -> Group:
@@ -144,8 +162,15 @@ def _scores(trained: Trained, panel: Tidy) -> pd.DataFrame:
     for uid in rows["unique_id"].unique():
         naive = selection.naive_of(uid)
         weights = ", ".join(f"{n} {w:.0%}" for n, w in selection.of(uid).items())
-        lines.append({"unique_id": panel.ids[uid], "mae": mae[uid, NAME], "naive": naive,
-                      "naive_mae": mae[uid, naive], "models": weights})
+        lines.append(
+            {
+                "unique_id": panel.ids[uid],
+                "mae": mae[uid, NAME],
+                "naive": naive,
+                "naive_mae": mae[uid, naive],
+                "models": weights,
+            }
+        )
     table = pd.DataFrame(lines)
     table.insert(4, "gain", 1 - table["mae"] / table["naive_mae"].where(table["naive_mae"] > 0))
     return table

@@ -32,15 +32,21 @@ class Sheet:
         """Return in one sentence how the file was read, so that a person can object."""
         said = self.source
         ids = self.frame["unique_id"].unique()
-        covariates = [c for c in self.frame if c not in ("unique_id", "ds", "y")]
+        covariates = [str(c) for c in self.frame if c not in ("unique_id", "ds", "y")]
         extra = f", with {', '.join(covariates)} beside them" if covariates else ""
-        return (f"Read as a {said.layout} table: time in {' and '.join(said.timestamp)} ({said.times}, {said.zone}), "
-                f"decimal mark '{said.decimal}', one value per {said.freq}; forecasting {len(ids)} series "
-                f"({', '.join(map(str, ids[:4]))}{', …' if len(ids) > 4 else ''}){extra}.")
+        return (
+            f"Read as a {said.layout} table: time in {' and '.join(said.timestamp)} ({said.times}, {said.zone}), "
+            f"decimal mark '{said.decimal}', one value per {said.freq}; forecasting {len(ids)} series "
+            f"({', '.join(map(str, ids[:4]))}{', …' if len(ids) > 4 else ''}){extra}."
+        )
 
 
 def load(
-    path: Path, *, known_future: Path | None = None, targets: Sequence[str] = (), hints: Mapping[str, Any],
+    path: Path,
+    *,
+    known_future: Path | None = None,
+    targets: Sequence[str] = (),
+    hints: Mapping[str, Any],
 ) -> Sheet:
     """Read ``path`` (CSV or XLSX) with every column understood from its whole content.
 
@@ -54,7 +60,7 @@ def load(
     rows, refused = parsed.rows, parsed.refused
     if source.layout == "long":
         return Sheet(rows, future, refused, source)
-    beside = [] if future is None else [c for c in future if c != "ds"]
+    beside = [] if future is None else [str(c) for c in future if c != "ds"]
     return Sheet(_targets(rows, list(targets), beside, path.name), future, refused, source)
 
 
@@ -62,7 +68,9 @@ def save(path: Path, found: Quick, *, refused: pd.DataFrame, sentences: Sequence
     """Write the forecast as .xlsx, .csv or .parquet, by the suffix of ``path``; raise DataFault for others."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise DataFault("--out", path.name, f"a file ending in {', '.join(FORMATS)}", "change the ending")
+        raise DataFault(
+            "--out", path.name, f"a file ending in {', '.join(FORMATS)}", "change the ending"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     if suffix == ".xlsx":
         workbook.write(path, found, refused=refused, sentences=sentences)
@@ -92,7 +100,9 @@ def _targets(rows: pd.DataFrame, targets: list[str], beside: list[str], name: st
     ids = list(rows["unique_id"].unique())
     unknown = [t for t in targets if t not in ids]
     if unknown:
-        raise DataFault("--target", unknown[0], f"one of the columns {ids} of {name}", "correct the name")
+        raise DataFault(
+            "--target", unknown[0], f"one of the columns {ids} of {name}", "correct the name"
+        )
     chosen = targets or [i for i in ids if i not in beside]
     rest = [i for i in ids if i not in chosen]
     if not rest:
@@ -102,4 +112,8 @@ def _targets(rows: pd.DataFrame, targets: list[str], beside: list[str], name: st
 
 
 def _wide(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.pivot(index="ds", columns="unique_id", values="y").rename_axis(columns=None).reset_index()
+    return (
+        rows.pivot(index="ds", columns="unique_id", values="y")
+        .rename_axis(columns=None)
+        .reset_index()
+    )

@@ -17,7 +17,9 @@ def sentences(found: Quick, *, refused: int = 0) -> list[str]:
         "Both come from errors this method made on your own past values that it had not fitted.",
     ]
     if refused:
-        said.append(f"{refused} cells or rows of the file were refused; the sheet 'Refused' says why.")
+        said.append(
+            f"{refused} cells or rows of the file were refused; the sheet 'Refused' says why."
+        )
     for name, why in found.trained.skipped.get(found.freq, {}).items():
         said.append(f"The {name} models were left out to keep the time budget ({why}).")
     return said + found.notes
@@ -26,7 +28,9 @@ def sentences(found: Quick, *, refused: int = 0) -> list[str]:
 def _worth(found: Quick) -> list[str]:
     scores = found.scores
     if scores.empty:
-        return ["The history is too short to test forecasts on its own past: treat the bands as rough."]
+        return [
+            "The history is too short to test forecasts on its own past: treat the bands as rough."
+        ]
     gain = scores["gain"].median()
     if pd.isna(gain):
         return ["On the past, every simple rule was already exact."]

@@ -45,7 +45,9 @@ def _table(book: Workbook, name: str, rows: pd.DataFrame) -> Worksheet:
     for row in _cells(rows):
         sheet.append(row)
     for index, column in enumerate(rows.columns, start=1):
-        sheet.column_dimensions[get_column_letter(index)].width = 20 if column in ("unique_id", "ds") else 13
+        sheet.column_dimensions[get_column_letter(index)].width = (
+            20 if column in ("unique_id", "ds") else 13
+        )
     sheet.freeze_panes = "A2"
     return sheet
 
@@ -74,11 +76,17 @@ def _charts(sheet: Worksheet, forecast: pd.DataFrame) -> None:
         chart = LineChart()
         chart.title, chart.height, chart.width = str(unique_id), 8, 18
         chart.y_axis.majorGridlines = ChartLines()
-        chart.x_axis.number_format, chart.x_axis.delete, chart.y_axis.delete = "dd/mm hh:mm", False, False
+        chart.x_axis.number_format, chart.x_axis.delete, chart.y_axis.delete = (
+            "dd/mm hh:mm",
+            False,
+            False,
+        )
         for column in CHARTED:
             at = columns.index(column) + 1
             chart.add_data(Reference(sheet, min_col=at, min_row=first, max_row=last))
-        chart.set_categories(Reference(sheet, min_col=columns.index("ds") + 1, min_row=first, max_row=last))
+        chart.set_categories(
+            Reference(sheet, min_col=columns.index("ds") + 1, min_row=first, max_row=last)
+        )
         _style(chart)
         sheet.add_chart(chart, f"{get_column_letter(len(columns) + 2)}{2 + 17 * place}")
 

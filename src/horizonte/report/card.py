@@ -14,12 +14,24 @@ import pandas as pd
 from horizonte.params import Params
 
 CARD = "card.json"
-LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels", "prophet", "lightgbm",
-             "holidays")
-USE = ("Forecasts of the listed series up to the listed horizon, from their own history and the "
-       "listed covariates, with intervals calibrated on past forecasts.")
-LIMITS = ("Says nothing about other series. Intervals assume that the near future resembles the "
-          "selection period; where drift is reported, widen them or retrain.")
+LIBRARIES = (
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "statsmodels",
+    "prophet",
+    "lightgbm",
+    "holidays",
+)
+USE = (
+    "Forecasts of the listed series up to the listed horizon, from their own history and the "
+    "listed covariates, with intervals calibrated on past forecasts."
+)
+LIMITS = (
+    "Says nothing about other series. Intervals assume that the near future resembles the "
+    "selection period; where drift is reported, widen them or retrain."
+)
 
 
 def write(folder: Path, card: Mapping[str, Any]) -> None:
@@ -35,8 +47,9 @@ def write(folder: Path, card: Mapping[str, Any]) -> None:
 def hashes(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every file of ``folder`` but the card, by path."""
     paths = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / CARD)
-    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-            for p in paths}
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths
+    }
 
 
 def describe(
@@ -51,14 +64,19 @@ def describe(
         "params": params.model_dump(mode="json", exclude={"evaluate", "report"}),
         "data_as_of": params.snapshot.as_of.isoformat(),
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
-        "series": [_entry(row) for row in targets.to_dict("records")],
+        "series": [
+            _entry(dict(zip(targets, row, strict=True)))
+            for row in targets.itertuples(index=False, name=None)
+        ],
         "scores": {name: dict(found) for name, found in sorted(scores.items())},
         "intended_use": USE,
         "limits": LIMITS,
     }
 
 
-def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(row: Mapping[Any, Any]) -> dict[str, Any]:
     covariates: Sequence[str] = row["covariates"]
-    return {**{name: row[name] for name in ("unique_id", "freq", "unit", "zone")},
-            "covariates": sorted(covariates)}
+    return {
+        **{name: row[name] for name in ("unique_id", "freq", "unit", "zone")},
+        "covariates": sorted(covariates),
+    }

@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -57,12 +56,15 @@ def quality(backtest: pd.DataFrame, path: Path) -> list[str]:
     for i in ids:
         rows = seen.loc[seen["unique_id"] == i, ["y", "mean"]].to_numpy(float)
         columns[f"{i} actual"], columns[f"{i} forecast"] = thin(rows, size).T
-    tasks = [evidently.Regression(name=i, target=f"{i} actual", prediction=f"{i} forecast")
-             for i in ids]
+    tasks = [
+        evidently.Regression(name=i, target=f"{i} actual", prediction=f"{i} forecast") for i in ids
+    ]
     data = evidently.Dataset.from_pandas(
-        pd.DataFrame(columns), evidently.DataDefinition(regression=tasks))
-    metrics = [RegressionQuality(pred_actual_plot=True, error_distr=True, regression_name=i)
-               for i in ids]
+        pd.DataFrame(columns), evidently.DataDefinition(regression=tasks)
+    )
+    metrics = [
+        RegressionQuality(pred_actual_plot=True, error_distr=True, regression_name=i) for i in ids
+    ]
     _save(evidently.Report(metrics).run(data, None), path)
     return ids
 
@@ -76,11 +78,18 @@ def _run(pairs: Sequence[Pair]) -> Any:
     current = pd.DataFrame({n: pd.Series(p.current) for n, p in zip(names, pairs, strict=True)})
     reference = pd.DataFrame({n: pd.Series(p.reference) for n, p in zip(names, pairs, strict=True)})
     # Evidently calls a distance equal to the threshold a drift; ours is the largest one seen.
-    metrics = [ValueDrift(column=p.comparison.column, method="wasserstein",
-                          threshold=float(np.nextafter(_threshold(p), np.inf))) for p in pairs]
+    metrics = [
+        ValueDrift(
+            column=p.comparison.column,
+            method="wasserstein",
+            threshold=float(np.nextafter(_threshold(p), np.inf)),
+        )
+        for p in pairs
+    ]
     return evidently.Report(metrics, include_tests=True).run(
         evidently.Dataset.from_pandas(current, definition),
-        evidently.Dataset.from_pandas(reference, definition))
+        evidently.Dataset.from_pandas(reference, definition),
+    )
 
 
 def _threshold(pair: Pair) -> float:
@@ -108,7 +117,7 @@ def _save(run: Any, path: Path) -> None:
     run.save_html(str(path))
 
 
-def _evidently() -> ModuleType:
+def _evidently() -> Any:
     os.environ.setdefault("DO_NOT_TRACK", "1")  # read at import: no word leaves this machine
     import evidently
 

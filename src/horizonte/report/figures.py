@@ -37,10 +37,12 @@ def vintages(backtest: pd.DataFrame, unique_ids: Sequence[str]) -> Figure:
         for low, high, shade in (("q05", "q95", 0.35), ("q10", "q90", 0.6)):
             axis.fill_between(rows["ds"], rows[low], rows[high], color=BAND, alpha=shade, lw=0)
         axis.plot(rows["ds"], rows["mean"], color=INK, linewidth=1.2, label="forecast")
-        axis.plot(rows["ds"], rows["y"], color="black", linewidth=0.9, linestyle=":",
-                  label="happened")
-        axis.set_title(f"{series}: forecast from {rows['cutoff'].iloc[0]:%Y-%m-%d %H:%M} UTC",
-                       fontsize=9)
+        axis.plot(
+            rows["ds"], rows["y"], color="black", linewidth=0.9, linestyle=":", label="happened"
+        )
+        axis.set_title(
+            f"{series}: forecast from {rows['cutoff'].iloc[0]:%Y-%m-%d %H:%M} UTC", fontsize=9
+        )
     axes[0].legend(loc="upper left", fontsize=8, frameon=False)
     return figure
 
@@ -62,10 +64,41 @@ def coverage(table: pd.DataFrame, *, nominal: float) -> Figure:
     figure = _figure(2.6)
     axis = figure.subplots()
     for series, row in table.iterrows():
-        axis.plot(table.columns, 100 * row, marker="o", markersize=4, linewidth=1, label=str(series))
+        axis.plot(table.columns, 100 * row, marker="o", markersize=4, lw=1, label=str(series))
     axis.axhline(100 * nominal, color="black", linewidth=0.8, linestyle="--")
     axis.set_ylabel("% of rows inside", fontsize=9)
     axis.legend(fontsize=7, frameon=False, ncols=3)
+    return figure
+
+
+def known_and_later(known: pd.DataFrame, later: pd.DataFrame, instant: pd.Timestamp) -> Figure:
+    """Return what was known at ``instant`` as a line, and what came after it in grey."""
+    figure = _figure(2.8)
+    axis = figure.subplots()
+    axis.plot(known["ds"], known["y"], color=INK, linewidth=1.2, label="known then")
+    axis.plot(later["ds"], later["y"], color=NAIVE, linewidth=1.0, label="came later")
+    axis.axvline(instant, color="black", linewidth=0.8, linestyle="--")  # type: ignore[arg-type]  # dates are accepted
+    axis.legend(fontsize=8, frameon=False, loc="upper left")
+    return figure
+
+
+def issued(rows: pd.DataFrame, actuals: pd.DataFrame, title: str) -> Figure:
+    """Return vintages with their 80 % bands, one colour each, beside what happened."""
+    figure = _figure(3.2)
+    axis = figure.subplots()
+    axis.plot(actuals["ds"], actuals["y"], color="black", linewidth=0.9, label="happened")
+    for number, (cutoff, own) in enumerate(rows.groupby("cutoff")):
+        shade = f"C{number}"
+        axis.fill_between(own["ds"], own["q10"], own["q90"], color=shade, alpha=0.25, lw=0)
+        axis.plot(
+            own["ds"],
+            own["mean"],
+            color=shade,
+            linewidth=1.2,
+            label=f"from {cutoff:%Y-%m-%d %H:%M}",
+        )
+    axis.set_title(title, fontsize=9)
+    axis.legend(fontsize=7, frameon=False, loc="upper left", ncols=2)
     return figure
 
 
@@ -78,8 +111,9 @@ def weights(table: pd.DataFrame) -> Figure:
         axis.barh(table.index, table[family], left=left, label=family)
         left += table[family].to_numpy(float)
     axis.invert_yaxis()
-    axis.legend(fontsize=7, frameon=False, ncols=len(table.columns), loc="lower left",
-                bbox_to_anchor=(0, 1))
+    axis.legend(
+        fontsize=7, frameon=False, ncols=len(table.columns), loc="lower left", bbox_to_anchor=(0, 1)
+    )
     return figure
 
 
@@ -90,5 +124,4 @@ def _rows(count: int) -> tuple[Figure, list[Axes]]:
 
 def _figure(height: float) -> Figure:
     """Return a figure outside pyplot's registry: nothing pops up, nothing piles up."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained", dpi=80)
-    return figure
+    return Figure(figsize=(WIDTH, height), layout="constrained", dpi=80)

@@ -25,8 +25,10 @@ def quality_verdict(targets: Sequence[Mapping[str, Any]]) -> str:
     mean = 100 * (1 - sum(t["mase"] / t["naive_mase"] for t in targets) / len(targets))
     worse = [t["unique_id"] for t in targets if t not in better]
     tail = f"; not for {', '.join(worse)}" if worse else ""
-    return (f"Better than the best naive for {len(better)} of {len(targets)} targets{tail}; the "
-            f"mean error is {abs(mean):.0f} % {'smaller' if mean >= 0 else 'larger'}.")
+    return (
+        f"Better than the best naive for {len(better)} of {len(targets)} targets{tail}; the "
+        f"mean error is {abs(mean):.0f} % {'smaller' if mean >= 0 else 'larger'}."
+    )
 
 
 def drift_verdict(comparisons: Sequence[Mapping[str, Any]], *, what: str) -> str:
@@ -34,8 +36,11 @@ def drift_verdict(comparisons: Sequence[Mapping[str, Any]], *, what: str) -> str
     drifted = [c["column"] for c in comparisons if c["status"] == "drift"]
     silent = [c["column"] for c in comparisons if c["status"] == "not testable"]
     tested = len(comparisons) - len(silent)
-    said = (f"{len(drifted)} of {tested} {what} left their usual range: {', '.join(drifted)}"
-            if drifted else f"None of {tested} {what} left their usual range")
+    said = (
+        f"{len(drifted)} of {tested} {what} left their usual range: {', '.join(drifted)}"
+        if drifted
+        else f"None of {tested} {what} left their usual range"
+    )
     return said + (f"; not testable: {', '.join(silent)}." if silent else ".")
 
 
@@ -52,8 +57,13 @@ def write(path: Path, summary: Mapping[str, Any], entries: Sequence[Entry]) -> N
     """Write the page of ``entries`` and the table of ``summary["targets"]``; it loads nothing."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(loader=PackageLoader("horizonte.report"), autoescape=True,
-                              undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("horizonte.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     page = environment.get_template(TEMPLATE).render(summary=summary, entries=entries)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")

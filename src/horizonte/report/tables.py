@@ -8,8 +8,17 @@ from typing import Any
 import pandas as pd
 
 NAIVE = "naive"
-METRICS = ["mase", "rmsse", "wape", "bias", "sql", "coverage_80", "coverage_90", "width_80",
-           "width_90"]
+METRICS = [
+    "mase",
+    "rmsse",
+    "wape",
+    "bias",
+    "sql",
+    "coverage_80",
+    "coverage_90",
+    "width_80",
+    "width_90",
+]
 
 
 def parameters(section: Mapping[str, Any]) -> pd.DataFrame:
@@ -19,7 +28,7 @@ def parameters(section: Mapping[str, Any]) -> pd.DataFrame:
 
 def quality(prepared: pd.DataFrame) -> pd.DataFrame:
     """Return the share of each quality (in percent) and the rows, one row per series."""
-    counts = prepared.groupby(["unique_id", "quality"], observed=True).size().unstack(fill_value=0)
+    counts = pd.crosstab(prepared["unique_id"], prepared["quality"])
     rows = counts.sum(axis=1)
     shares = counts.div(rows, axis=0).mul(100).round(2)
     return shares.assign(rows=rows).rename_axis(columns=None)
@@ -33,8 +42,10 @@ def faults(prepared: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     never measured count for neither. One row per reason (its recall) and one for all.
     """
     reasons = sorted(labels["reason"].unique())
-    parts = [_labelled(prepared[prepared["unique_id"] == name], own, reasons)
-             for name, own in labels.groupby("unique_id")]
+    parts = [
+        _labelled(prepared[prepared["unique_id"] == name], own, reasons)
+        for name, own in labels.groupby("unique_id")
+    ]
     rows = pd.concat(parts, ignore_index=True)
     flagged = rows.pop("flagged")
     every = rows.any(axis=1)
@@ -47,18 +58,39 @@ def faults(prepared: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 def folds(plan: pd.DataFrame) -> pd.DataFrame:
     """Return the plan of the backtest: cutoffs and fits per period and freq."""
     groups = plan.groupby(["freq", "period"])
-    return pd.DataFrame({
-        "series": groups["unique_id"].nunique(), "cutoffs": groups["cutoff"].nunique(),
-        "fits": groups["fitted_at"].nunique(), "first cutoff": groups["cutoff"].min(),
-        "last cutoff": groups["cutoff"].max()})
+    return pd.DataFrame(
+        {
+            "series": groups["unique_id"].nunique(),
+            "cutoffs": groups["cutoff"].nunique(),
+            "fits": groups["fitted_at"].nunique(),
+            "first cutoff": groups["cutoff"].min(),
+            "last cutoff": groups["cutoff"].max(),
+        }
+    )
 
 
 def leaderboard(scores: pd.DataFrame, *, metric: str = "mase") -> pd.DataFrame:
     """Return ``metric`` over all lead times, models by series, best model on average first."""
     whole = scores[scores["bucket"] == "all"]
-    table = whole.pivot(index="model", columns="unique_id", values=metric)
+    table = whole.pivot_table(index="model", columns="unique_id", values=metric, dropna=False)
     table["mean"] = table.mean(axis=1)
     return table.sort_values("mean").round(3).rename_axis(index=None, columns=None)
+
+
+def families(ledger: pd.DataFrame, scores: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
+    """Return, per family, fits tried and failed, targets won, mean weight that ships, seconds.
+
+    A target is won by the single family with the smallest MASE over all lead times.
+    """
+    groups = ledger.groupby("model")
+    table = groups[["tried", "failed"]].sum()
+    single = scores[(scores["bucket"] == "all") & scores["model"].isin(table.index)]
+    best = single.loc[single.groupby("unique_id")["mase"].idxmin(), "model"].value_counts()
+    table["won"] = best.reindex(table.index, fill_value=0)
+    table["weight"] = weights.mean().reindex(table.index, fill_value=0.0).round(3)
+    seconds = ledger["fit_seconds"] + ledger["predict_seconds"].fillna(0)
+    table["seconds"] = seconds.groupby(ledger["model"]).sum().round(1)
+    return table.sort_values(["weight", "won"], ascending=False).rename_axis(index=None)
 
 
 def beside_naive(scores: pd.DataFrame, naives: Mapping[str, str], *, model: str) -> pd.DataFrame:
@@ -67,22 +99,28 @@ def beside_naive(scores: pd.DataFrame, naives: Mapping[str, str], *, model: str)
     ``naives`` says which naive that is; it was chosen before the test period. ``gain`` is the
     share of the naive's MASE that is saved, negative where the naive was better.
     """
-    whole = scores[scores["bucket"] == "all"].set_index(["unique_id", "model"])
-    lines = []
-    for series in sorted(naives):
-        ours, theirs = whole.loc[(series, model)], whole.loc[(series, naives[series])]
-        lines.append({
-            "unique_id": series, "mase": ours["mase"], "naive mase": theirs["mase"],
-            "gain": 1 - ours["mase"] / theirs["mase"], "sql": ours["sql"],
-            "naive sql": theirs["sql"], "coverage_80": ours["coverage_80"],
-            "coverage_90": ours["coverage_90"], "naive": naives[series]})
-    return pd.DataFrame(lines).set_index("unique_id").round(3)
+    whole = scores[scores["bucket"] == "all"]
+    ours = whole[whole["model"] == model].set_index("unique_id")
+    best = whole[whole["model"] == whole["unique_id"].map(naives)].set_index("unique_id")
+    table = pd.DataFrame(
+        {
+            "mase": ours["mase"],
+            "naive mase": best["mase"],
+            "gain": 1 - ours["mase"] / best["mase"],
+            "sql": ours["sql"],
+            "naive sql": best["sql"],
+            "coverage_80": ours["coverage_80"],
+            "coverage_90": ours["coverage_90"],
+            "naive": best["model"],
+        }
+    )
+    return table.sort_index().round(3)
 
 
 def lead_times(scores: pd.DataFrame, *, model: str, metric: str) -> pd.DataFrame:
     """Return ``metric`` of ``model`` per series and lead-time bucket."""
     rows = scores[(scores["model"] == model) & (scores["bucket"] != "all")]
-    table = rows.pivot(index="unique_id", columns="bucket", values=metric)
+    table = rows.pivot_table(index="unique_id", columns="bucket", values=metric)
     return table.round(3).rename_axis(columns=None)
 
 
@@ -92,12 +130,17 @@ def _labelled(own: pd.DataFrame, labels: pd.DataFrame, reasons: list[str]) -> pd
     out = pd.DataFrame({"flagged": own["quality"].isin(["flatline", "out_of_range", "spike"])})
     for reason in reasons:
         out[reason] = False
-        for span in labels[labels["reason"] == reason].itertuples():
-            out[reason] |= own["ds"].between(span.starts_at, span.ends_at)
+        spans = labels[labels["reason"] == reason]
+        for start, end in zip(spans["starts_at"], spans["ends_at"], strict=True):
+            out[reason] |= own["ds"].between(start, end)
     return out
 
 
 def _hits(reason: str, faulty: pd.Series, flagged: pd.Series) -> dict[str, Any]:
     found, rows = int((faulty & flagged).sum()), int(faulty.sum())
-    return {"reason": reason, "faulty rows": rows, "flagged": found,
-            "recall": round(found / max(1, rows), 3)}
+    return {
+        "reason": reason,
+        "faulty rows": rows,
+        "flagged": found,
+        "recall": round(found / max(1, rows), 3),
+    }

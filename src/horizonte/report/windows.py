@@ -42,8 +42,10 @@ class Comparison:
 
     def as_row(self) -> dict[str, object]:
         """Return the comparison as a row of a table or of JSON, distances to six places."""
-        rounded = {name: None if value is None else round(value, 6)
-                   for name, value in (("distance", self.distance), ("threshold", self.threshold))}
+        rounded = {
+            name: None if value is None else round(value, 6)
+            for name, value in (("distance", self.distance), ("threshold", self.threshold))
+        }
         return asdict(self) | rounded
 
 
@@ -83,9 +85,14 @@ def distance(current: np.ndarray, reference: np.ndarray) -> float:
     return float(stats.wasserstein_distance(reference, current) / max(reference.std(), 1e-3))
 
 
-def _against(  # noqa: PLR0913 (one comparison is these six facts)
-    column: str, values: pd.Series, *, end: pd.Timestamp, window: pd.Timedelta,
-    lag: pd.Timedelta, against: str,
+def _against(
+    column: str,
+    values: pd.Series,
+    *,
+    end: pd.Timestamp,
+    window: pd.Timedelta,
+    lag: pd.Timedelta,
+    against: str,
 ) -> Pair | str:
     current, reference = _take(values, end, window), _take(values, end - lag, window)
     if current is None or reference is None:
@@ -100,10 +107,21 @@ def _against(  # noqa: PLR0913 (one comparison is these six facts)
     told = "further than" if drifted else "within"
     reason = f"{told} what {len(past)} past pairs of such windows showed"
     return Pair(
-        Comparison(column, "drift" if drifted else "no drift", reason, against,
-                   *_stamps(end, window), *_stamps(end - lag, window), len(current),
-                   len(reference), found, threshold, len(past)),
-        current, reference,
+        Comparison(
+            column,
+            "drift" if drifted else "no drift",
+            reason,
+            against,
+            *_stamps(end, window),
+            *_stamps(end - lag, window),
+            len(current),
+            len(reference),
+            found,
+            threshold,
+            len(past),
+        ),
+        current,
+        reference,
     )
 
 
@@ -136,7 +154,8 @@ def thin(rows: np.ndarray, most: int) -> np.ndarray:
     """Return at most ``most`` of ``rows``, evenly spaced and always the same ones."""
     if len(rows) <= most:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(int)]
+    kept: np.ndarray = rows[np.linspace(0, len(rows) - 1, most).round().astype(int)]
+    return kept
 
 
 def _stamps(end: pd.Timestamp, window: pd.Timedelta) -> tuple[str, str]:

@@ -80,13 +80,13 @@ def steps_of(horizon: int | str | None, iso: str, reach: int) -> int:
     """Return ``horizon`` as steps of ``iso``, at most ``reach``; raise DataFault for any other."""
     if horizon is None:
         return reach
-    allowed = f"1 to {reach} steps of {iso}, or a duration up to {_span(iso, reach)}"
+    allowed = f"1 to {reach} steps of {iso}, or a duration up to {span(iso, reach)}"
     try:
         steps = horizon if isinstance(horizon, int) else freq.steps(horizon, iso)
     except ValueError:
         steps = 0
     if not 1 <= steps <= reach:
-        raise DataFault("horizon", horizon, allowed, f"ask for at most {_span(iso, reach)}")
+        raise DataFault("horizon", horizon, allowed, f"ask for at most {span(iso, reach)}")
     return steps
 
 
@@ -152,5 +152,7 @@ def _of_group(
     ]
 
 
-def _span(iso: str, steps: int) -> str:
-    return str((freq.step(iso) * steps).isoformat())
+def span(iso: str, steps: int) -> str:
+    """Return how long ``steps`` of ``iso`` last, as an ISO-8601 duration."""
+    length = freq.step(iso) * steps
+    return freq.iso(length) if length <= freq.MAX_STEP else length.isoformat()

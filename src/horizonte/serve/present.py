@@ -8,9 +8,8 @@ from typing import Any, Literal, cast
 
 import pandas as pd
 
-from horizonte import freq
 from horizonte.contracts import QUANTILE_COLUMNS
-from horizonte.serve.predict import INTERVALS, Vintage
+from horizonte.serve.predict import INTERVALS, Vintage, span
 from horizonte.serve.schemas import LEVELS, SeriesEntry, SeriesForecast
 
 
@@ -54,7 +53,7 @@ def entry(facts: Mapping[str, Any], iso: str, horizon: int) -> SeriesEntry:
         unit=facts["unit"],
         zone=facts["zone"],
         horizon=horizon,
-        horizon_duration=(freq.step(iso) * horizon).isoformat(),
+        horizon_duration=span(iso, horizon),
         covariates=list(facts["covariates"]),
         source=facts["source"],
     )

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from horizonte import __version__
 from horizonte.errors import Fault
-from horizonte.serve import problems, schemas
+from horizonte.serve import kinds, problems, schemas
 from horizonte.serve.edge import request_id
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def running_version(request: Request) -> schemas.Version:
 
 def problem_page(slug: str) -> HTMLResponse:
     """Explain one kind of error: what it means and what to do."""
-    if slug not in problems.KINDS:
+    if slug not in kinds.KINDS:
         raise HTTPException(404)
-    return HTMLResponse(problems.page(problems.KINDS[slug]))
+    return HTMLResponse(kinds.page(kinds.KINDS[slug]))
 
 
 def document(request: Request) -> JSONResponse:

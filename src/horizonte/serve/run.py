@@ -54,15 +54,19 @@ def start(*, host: str | None = None, port: int | None = None) -> str:
     setting, folder = settings(), _folder()
     address = _loopback(host or setting.host)
     with state.lock(folder):
-        found = running()
-        if found is None:
+        adopted = running()
+        if adopted is None:
             _stop_strays(folder)
-            found = _launch(folder, address, _port(setting, port))
+        found = adopted or _launch(folder, address, _port(setting, port))
     try:
         _await_ready(found)
     except ServiceFault:
+        if adopted and process.alive(adopted.identity):
+            raise
         stop()
-        raise
+        if not adopted:
+            raise
+        return start(host=host, port=port)  # it died while we looked; its worker is gone now
     logger.info("forecast service is ready at %s", found.url)
     return found.url
 
@@ -152,11 +156,11 @@ def _await_ready(found: Running) -> None:
             )
         try:
             with urllib.request.urlopen(f"{found.url}/readyz", timeout=5):  # noqa: S310 (ours)
-                return
+                if process.alive(found.identity):  # a worker may outlive its killed server
+                    return
         except urllib.error.HTTPError as answer:
-            problem = json.load(answer)
-            reason = str(problem.get("detail"))
-            if problem.get("type") == "/problems/no-champion":
+            kind, reason = _told(answer)
+            if kind == "/problems/no-champion":
                 break
         except OSError:
             pass
@@ -167,6 +171,15 @@ def _await_ready(found: Running) -> None:
         f"ready within {READY_SECONDS:.0f} s",
         "publish a model first (horizonte publish), or read the service's log",
     )
+
+
+def _told(answer: urllib.error.HTTPError) -> tuple[str, str]:
+    """Return kind and detail of a problem; of any other answer its status."""
+    try:
+        problem = json.load(answer)
+        return str(problem["type"]), str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        return "", f"HTTP {answer.code} from another program"
 
 
 def _loopback(host: str) -> str:
@@ -196,6 +209,7 @@ def _port(setting: Settings, port: int | None) -> int:
 
 def _stop_strays(folder: Path) -> None:
     """End the worker that a killed server left behind: only ours work inside this folder."""
-    for stray in process.strays(Path(sys.executable).name, folder):
+    names = {Path(sys.executable).name, "python", "python3", f"python3.{sys.version_info.minor}"}
+    for stray in (found for name in names for found in process.strays(name, folder)):
         if stray.pid != os.getpid():
             process.stop(stray, signals=(signal.SIGTERM, signal.SIGKILL))

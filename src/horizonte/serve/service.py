@@ -15,7 +15,6 @@ from horizonte import log
 from horizonte.config import settings
 from horizonte.errors import Fault
 from horizonte.serve import openapi, problems, routes
-from horizonte.serve.answers import Answers
 from horizonte.serve.edge import ProblemMiddleware, RequestIdFilter, request_id
 from horizonte.serve.schemas import ForecastAnswer, ForecastRequest
 
@@ -36,6 +35,10 @@ class Horizonte:
     def __init__(self) -> None:
         """Start following the champion; requests are refused as not ready until one is warm."""
         configure_logs(settings().log_level)
+        from horizonte.serve.answers import (
+            Answers,
+        )  # the supervisor imports this file, serves nothing
+
         self.answers = Answers.start(settings())
         app.state.answers = self.answers
         app.state.document = lambda: openapi.document(service.openapi_spec.asdict())

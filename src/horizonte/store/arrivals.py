@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from psycopg import sql
@@ -22,6 +23,13 @@ _STORED = {
     "stored_at": INSTANTS,
     "ingest_batch_id": INTEGERS,
 }
+_TYPES = {
+    "ds": INSTANT,
+    "revision": pa.int32(),
+    "y": pa.float64(),
+    "available_at": INSTANT,
+    "delivery_key": pa.string(),
+}
 _EPOCH = pd.Timestamp(0, tz="UTC")
 
 
@@ -33,13 +41,12 @@ def append(
         return Counts()
     frame, repeats = ready(conn, rows)
     with conn.transaction():
-        lock(conn, APPEND, frame["unique_id"].unique())
+        lock(conn, APPEND, frame["unique_id"].cat.categories)
         when = _advance(conn, batch, frame, arrival)
         inside = _inside_stored(conn, frame)
-        parts = [frame[~inside].assign(revision=0)]
+        new = (frame[~inside] if inside.any() else frame).assign(revision=0)
         if inside.any():
-            parts.append(_changed(conn, frame[inside], batch, when))
-        new = pd.concat(parts) if len(parts) > 1 else parts[0]
+            new = pd.concat([new, _changed(conn, frame[inside], batch, when)]).sort_index()
         copy_in(conn, "observation", _arrow(new, batch))
         if "delivery_key" in frame:
             _remember(conn, pd.concat([frame.drop(new.index), repeats]))
@@ -63,11 +70,11 @@ def _advance(
 
 def _inside_stored(conn: Connection, frame: pd.DataFrame) -> pd.Series[bool]:
     """Say for each row whether it lies between rows stored in the batch's own range."""
-    spans = frame.groupby("unique_id", sort=False)["ds"].agg(["min", "max"])
+    spans = frame.groupby("unique_id", observed=True)["ds"].agg(["min", "max"])
     found = conn.execute(_STORED_SPANS, _spans(spans["min"], spans["max"])).fetchall()
     stored = pd.DataFrame(found, columns=["unique_id", "low", "high"]).set_index("unique_id")
-    codes, ids = pd.factorize(frame["unique_id"])
-    low, high = (pd.to_datetime(stored.loc[ids, end], utc=True) for end in ("low", "high"))
+    names, codes = frame["unique_id"].cat.categories, frame["unique_id"].cat.codes.to_numpy()
+    low, high = (pd.to_datetime(stored.loc[names, end], utc=True) for end in ("low", "high"))
     ds = pd.DatetimeIndex(frame["ds"])
     inside = (ds >= pd.DatetimeIndex(low)[codes]) & (ds <= pd.DatetimeIndex(high)[codes])
     return pd.Series(inside, index=frame.index)
@@ -77,7 +84,9 @@ def _changed(
     conn: Connection, frame: pd.DataFrame, batch: Batch, arrival: pd.Timestamp
 ) -> pd.DataFrame:
     """Return the rows of ``frame`` that add a revision, numbered and dated."""
-    pairs = frame.reset_index().merge(_stored(conn, frame), "left", ["unique_id", "ds"])
+    stored = _stored(conn, frame)
+    stored["unique_id"] = stored["unique_id"].astype(frame["unique_id"].dtype)
+    pairs = frame.reset_index().merge(stored, "left", ["unique_id", "ds"])
     pairs = pairs[pairs["y"] != pairs["stored"]].set_index("index")
     if batch.kind == "file":
         _refuse_second_value(pairs[pairs["ingest_batch_id"] == batch.id])
@@ -96,7 +105,7 @@ def _stored(conn: Connection, frame: pd.DataFrame) -> pd.DataFrame:
     if len(frame) <= PROBED_ROWS:
         low = high = frame.set_index("unique_id")["ds"]
     else:
-        spans = frame.groupby("unique_id", sort=False)["ds"].agg(["min", "max"])
+        spans = frame.groupby("unique_id", observed=True)["ds"].agg(["min", "max"])
         low, high = spans["min"], spans["max"]
     return read_series(conn, _NEWEST, _spans(low, high), columns=_STORED)
 
@@ -130,21 +139,13 @@ def _refuse_second_value(pairs: pd.DataFrame) -> None:
 
 
 def _arrow(frame: pd.DataFrame, batch: Batch) -> pa.Table:
-    types = {
-        "unique_id": pa.string(),
-        "ds": INSTANT,
-        "revision": pa.int32(),
-        "y": pa.float64(),
-        "available_at": INSTANT,
-        "delivery_key": pa.string(),
+    held: dict[str, pa.Array] = {
+        "unique_id": pa.array(frame["unique_id"]).cast(pa.string()),
+        "source": pa.repeat(pa.scalar(batch.source), len(frame)),
+        "ingest_batch_id": pa.repeat(pa.scalar(batch.id, pa.int64()), len(frame)),
     }
-    held = {
-        n: pa.array(frame[n], t, from_pandas=True, safe=False)
-        for n, t in types.items()
-        if n in frame
-    }
-    held["source"] = pa.repeat(pa.scalar(batch.source), len(frame))
-    held["ingest_batch_id"] = pa.repeat(pa.scalar(batch.id, pa.int64()), len(frame))
+    for name in sorted(_TYPES.keys() & set(frame)):
+        held[name] = pa.array(frame[name], _TYPES[name], from_pandas=True, safe=False)
     return pa.table(held)
 
 
@@ -154,13 +155,15 @@ def _counts(new: pd.DataFrame, given: int) -> Counts:
 
 
 def _stretches(new: pd.DataFrame) -> pd.DataFrame:
-    rows = new.sort_index()[["unique_id", "ds"]]
-    other = rows["unique_id"] != rows["unique_id"].shift()
-    stretch = (other | (rows["ds"].diff() > APART)).cumsum()
-    found = rows.groupby(stretch).agg(
-        unique_id=("unique_id", "first"), starts_at=("ds", "min"), ends_at=("ds", "max")
-    )
-    return found.assign(ends_at=found["ends_at"] + pd.Timedelta(1, "us")).reset_index(drop=True)
+    if new.empty:
+        return Counts().touched
+    codes, ds = new["unique_id"].cat.codes.to_numpy(), pd.DatetimeIndex(new["ds"])
+    apart = (np.diff(codes) != 0) | (np.diff(ds.asi8) > APART.value)
+    edges = np.flatnonzero(np.concatenate([[True], apart, [True]]))
+    first, last = edges[:-1], edges[1:] - 1
+    ids = new["unique_id"].cat.categories[codes[first]]
+    ends = ds[last] + pd.Timedelta(1, "us")
+    return pd.DataFrame({"unique_id": ids, "starts_at": ds[first], "ends_at": ends})
 
 
 _STORED_SPANS = """SELECT id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from horizonte import freq
 from horizonte.errors import DataFault
@@ -14,20 +15,18 @@ _COLUMNS = ("unique_id", "ds", "y")
 
 
 def ready(conn: Connection, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return ``rows`` to store, and the keyed repeats that collapsed into them.
+    """Return ``rows`` to store, and the equal repeats that collapsed into them.
 
-    Both are sorted by unique_id and ds. To store: unique_id, ds, y, available_at (of a first
-    version), clock (whether the row moves its source's clock) and delivery_key if given.
-    Raises DataFault for missing columns, naive or absent instants, values that are no finite
-    number, unregistered series, and two values for one instant.
+    Both are sorted by unique_id (categorical) and ds. To store: unique_id, ds, y, available_at
+    (of a first version), clock (whether the row moves its source's clock) and delivery_key if
+    given. Raises DataFault for missing columns, naive or absent instants, values that are no
+    finite number and two values for one instant; NotFound for series that nobody registered.
     """
-    frame = _typed(rows)
-    frame = frame.sort_values(["unique_id", "ds"], kind="stable", ignore_index=True)
-    again = frame.duplicated(["unique_id", "ds"])
-    if again.any():
-        _refuse_conflicts(frame)
-    kept = frame[~again].reset_index(drop=True)
-    return _dated(conn, kept), frame[again]
+    frame = _sorted(_typed(rows))
+    again = _repeats(frame)
+    if not again.any():
+        return _dated(conn, frame), frame[:0]
+    return _dated(conn, frame[~again].reset_index(drop=True)), frame[again]
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -42,39 +41,57 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
             "declare the zone of the source and drop rows without a time",
         )
     y = pd.to_numeric(rows["y"], errors="coerce").to_numpy("float64", na_value=np.nan)
-    if not np.isfinite(y).all():
-        raise DataFault(
-            "observations.y",
-            rows["y"].iloc[int(np.argmin(np.isfinite(y)))],
-            "a finite number",
-            "leave out what was not measured",
-        )
-    keys = [name for name in ("delivery_key",) if name in rows]
-    ds = rows["ds"].dt.tz_convert("UTC").dt.as_unit("ns")
-    return rows[["unique_id", *keys]].assign(ds=ds, y=y)
+    finite = np.isfinite(y)
+    if not finite.all():
+        bad = rows["y"].iloc[int(np.argmin(finite))]
+        raise DataFault("observations.y", bad, "a finite number", "leave out what is missing")
+    codes, ids = pd.factorize(rows["unique_id"], sort=True)
+    if (codes < 0).any():
+        raise DataFault("observations.unique_id", None, "a name in every row", "name the series")
+    keys = {"delivery_key": rows["delivery_key"].array} if "delivery_key" in rows else {}
+    ds = rows["ds"].dt.tz_convert("UTC").dt.as_unit("ns").array
+    return pd.DataFrame(
+        {"unique_id": pd.Categorical.from_codes(codes, ids), "ds": ds, "y": y} | keys
+    )
 
 
-def _refuse_conflicts(frame: pd.DataFrame) -> None:
-    values = frame.groupby(["unique_id", "ds"], sort=False)["y"].agg(["min", "max"])
-    conflicts = values[values["min"] != values["max"]]
-    if len(conflicts):
-        (unique_id, ds), (low, high) = conflicts.index[0], conflicts.iloc[0]
+def _key(frame: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    codes = frame["unique_id"].cat.codes.to_numpy()
+    return codes.astype(np.int64), pd.DatetimeIndex(frame["ds"]).asi8.astype(np.int64)
+
+
+def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+    codes, ds = _key(frame)
+    rising = (np.diff(codes) > 0) | ((np.diff(codes) == 0) & (np.diff(ds) >= 0))
+    if rising.all():
+        return frame
+    return frame.iloc[np.lexsort((ds, codes))].reset_index(drop=True)
+
+
+def _repeats(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    codes, ds = _key(frame)
+    again = np.zeros(len(frame), dtype=bool)
+    again[1:] = (np.diff(codes) == 0) & (np.diff(ds) == 0)
+    y = frame["y"].to_numpy()
+    conflicts = np.flatnonzero(again[1:] & (y[1:] != y[:-1])) + 1
+    for place in conflicts[:1]:
+        row = frame.iloc[place]
         raise DataFault(
-            f"{unique_id} at {ds.isoformat()}",
-            [low, high],
+            f"{row['unique_id']} at {row['ds'].isoformat()}",
+            y[place - 1 : place + 1].tolist(),
             "one value per instant",
             "refuse all but one of them, or append a correction as its own batch",
         )
+    return again
 
 
 def _dated(conn: Connection, frame: pd.DataFrame) -> pd.DataFrame:
-    codes, ids = pd.factorize(frame["unique_id"])
-    known = series.read(conn, ids).set_index("unique_id").loc[list(ids)]
+    names, codes = frame["unique_id"].cat.categories, frame["unique_id"].cat.codes.to_numpy()
+    known = series.read(conn, names).set_index("unique_id").loc[list(names)]
     ahead = known["known_ahead_hours"].to_numpy() > 0
+    steps = np.array([freq.step(f).total_seconds() for f in known["freq"]])
     delay = np.where(
-        ahead,
-        -known["known_ahead_hours"] * 3600,
-        [freq.step(f).total_seconds() for f in known["freq"]] + known["publication_lag_seconds"],
+        ahead, -known["known_ahead_hours"] * 3600, steps + known["publication_lag_seconds"]
     )
-    delays = pd.to_timedelta(np.asarray(delay, "float64"), unit="s")
+    delays = pd.to_timedelta(delay, unit="s")
     return frame.assign(available_at=frame["ds"] + delays[codes], clock=~ahead[codes])

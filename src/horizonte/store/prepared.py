@@ -138,7 +138,7 @@ def _write(
         )
     if len(new):
         copy_in(conn, "prepared.observation", PREPARED.to_arrow(new))
-    return len(set(gone) | set(new["ds"]))
+    return len(new) + int((~gone.isin(new["ds"])).sum())
 
 
 def _same(wanted: pd.DataFrame, held: pd.DataFrame) -> pd.Series[bool]:

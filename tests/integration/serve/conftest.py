@@ -45,7 +45,7 @@ COUNTER = {"unit": "people", "zone": "Australia/Melbourne", "role": "target", "s
 
 
 def _row(unique_id: str, freq: str, **facts: Any) -> dict[str, Any]:
-    default = {
+    default: dict[str, Any] = {
         "known_ahead_hours": 0.0,
         "publication_lag_seconds": 0.0,
         "lower": 0.0,
@@ -128,7 +128,7 @@ def _group(iso: str, world: World, archive: Archive) -> Group:
     def known(cutoff: pd.Timestamp) -> Known:
         prepared = archive.at(cutoff + pd.Timedelta(iso), until=cutoff)
         cutoffs = pd.Series(cutoff, index=targets)
-        whole = {"series": world.series, "targets": targets}
+        whole: dict[str, Any] = {"series": world.series, "targets": targets}
         ahead = known_future(prepared, **whole, cutoffs=cutoffs, horizon=horizon)
         return Known(panel(prepared, **whole), ahead)
 

@@ -108,9 +108,13 @@ def test_corrections_and_late_rows_change_now_and_not_yesterday(
     load(private, row)
     corrected = one(private, champion, target)
     assert not corrected.rows.equals(now.rows)
-    load(private, row.assign(ds=world.end - DAY + pd.Timedelta("30min"), y=60.0))
-    later = one(private, champion, target)
-    assert later.cutoff == now.cutoff + pd.Timedelta("30min")
+    half = pd.Timedelta("30min")
+    load(private, row.assign(ds=now.cutoff + 2 * half, y=60.0))
+    with_hole = one(private, champion, target)
+    load(private, row.assign(ds=now.cutoff + half, y=160.0))  # late: a newer row came first
+    filled = one(private, champion, target)
+    assert filled.cutoff == with_hole.cutoff == now.cutoff + 2 * half
+    assert not filled.rows.equals(with_hole.rows)
     assert same(one(private, champion, target, as_of=before), then)
 
 

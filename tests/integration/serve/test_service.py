@@ -192,7 +192,7 @@ def test_the_read_routes(client: httpx.Client, model: Path) -> None:
     """Series, champion and version tell what serves and why."""
     listed = client.get("/series").json()
     assert [s["unique_id"] for s in listed["series"]] == ["plant/load", "site/a", "site/b"]
-    assert listed["series"][1]["horizon_duration"] == "P0DT12H0M0S"
+    assert listed["series"][1]["horizon_duration"] == "PT12H"
     current = client.get("/models/current").json()
     assert current["why"] == "the test's champion"
     assert current["refused"] is None

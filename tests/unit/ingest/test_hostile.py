@@ -61,10 +61,12 @@ def _refused(path: Path, source: Callable[..., Any], **changes: Any) -> DataFaul
 
 def test_zip_bomb(book: Path, source: Callable[..., Any]) -> None:
     """A workbook whose parts unpack to over 512 MiB is refused before any is read."""
-    with zipfile.ZipFile(book, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as bomb:
-        with bomb.open("xl/media/x.bin", "w") as part:
-            for _ in range(520):
-                part.write(bytes(1 << 20))
+    with (
+        zipfile.ZipFile(book, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as bomb,
+        bomb.open("xl/media/x.bin", "w") as part,
+    ):
+        for _ in range(520):
+            part.write(bytes(1 << 20))
     assert "at most 536,870,912" in _refused(book, source).allowed
 
 
@@ -96,6 +98,12 @@ def test_billion_laughs(book: Path, source: Callable[..., Any]) -> None:
 def test_far_cell(book: Path, source: Callable[..., Any], row: int, column: str) -> None:
     """One cell far away does not make a reader allocate the rectangle up to it."""
     _sheet(book, CELL.format(1, "A") + CELL.format(row, column))
+    assert "cells and 16,384 columns" in _refused(book, source).allowed
+
+
+def test_far_cell_quoted_otherwise(book: Path, source: Callable[..., Any]) -> None:
+    """A far cell is seen however its place is written in XML."""
+    _sheet(book, CELL.format(1, "A") + "<row><c\nr = 'xfd1048576'><v>1</v></c></row>")
     assert "cells and 16,384 columns" in _refused(book, source).allowed
 
 

@@ -59,7 +59,7 @@ def test_sample_files() -> None:
     folder = ROOT / "data/sample"
     wide = understand(folder / "pedestrian_hourly.xlsx")
     long = understand(folder / "pedestrian_hourly.csv.gz")
-    assert (wide.layout, wide.freq, list(wide.series)[0]) == ("wide", "PT1H", "Birrarung Marr")
+    assert (wide.layout, wide.freq, next(iter(wide.series))) == ("wide", "PT1H", "Birrarung Marr")
     assert (long.layout, long.id, long.value) == ("long", "sensor", "count")
     assert list(wide.series) == list(long.series)
 

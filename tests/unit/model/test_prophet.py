@@ -64,10 +64,19 @@ def test_local_time_is_kept_over_a_clock_change(windows: Windows) -> None:
 
 def test_one_row_and_many_give_the_same_bits(fitted: object, windows: Windows) -> None:
     """A cutoff forecast alone and among others is bit-equal."""
-    parts = [hourly(windows.y[0, : 2000 + k], cutoff=END - HOUR * (880 - k)) for k in range(0, 300, 30)]
+    parts = [
+        hourly(windows.y[0, : 2000 + k], cutoff=END - HOUR * (880 - k)) for k in range(0, 300, 30)
+    ]
     short = [hourly(p.y[0, -24 * 40 :], cutoff=p.cutoff[0]) for p in parts]
-    many = Windows(np.repeat(windows.unique_id, len(short)), np.concatenate([p.cutoff for p in short]),
-                   np.vstack([p.y for p in short]), {}, {}, "PT1H", 48)
+    many = Windows(
+        np.repeat(windows.unique_id, len(short)),
+        np.concatenate([p.cutoff for p in short]),
+        np.vstack([p.y for p in short]),
+        {},
+        {},
+        "PT1H",
+        48,
+    )
     together = fitted.predict(many)
     for row in (0, 4, 9):
         np.testing.assert_array_equal(fitted.predict(short[row])[0], together[row])
@@ -84,7 +93,10 @@ def test_a_save_forecasts_the_same_bits_and_holds_no_history(
 
 
 def test_a_fit_is_deterministic_and_silent(
-    fitted: object, windows: Windows, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    fitted: object,
+    windows: Windows,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Fitting again gives the same bytes, and neither Prophet nor its compiler says a word."""
     with caplog.at_level(logging.INFO):
@@ -112,12 +124,14 @@ def daily() -> tuple[Windows, Windows, np.ndarray]:
 
 
 def test_it_wins_the_series_planted_for_it() -> None:
-    """A bending trend with years and holidays is Prophet's: it beats the naives and the regression."""
+    """A bending trend with years and holidays is Prophet's: it beats naives and regression."""
     train, cuts, actual = daily()
     meta = META.assign(zone="UTC")
     rivals = {**naive.FAMILIES, **statistical.FAMILIES, "prophet": family}
-    errors = {name: np.abs(rival.fit(train, meta=meta, seed=7).predict(cuts) - actual).mean()
-              for name, rival in rivals.items()}
+    errors = {
+        name: np.abs(rival.fit(train, meta=meta, seed=7).predict(cuts) - actual).mean()
+        for name, rival in rivals.items()
+    }
     assert min(errors, key=errors.get) == "prophet"
 
 
@@ -127,8 +141,15 @@ def test_a_covariate_known_ahead_moves_the_forecast() -> None:
     base = evening(100)
 
     def at(future: float) -> Windows:
-        return Windows(base.unique_id, base.cutoff, base.y + 60 * promo, {"promo": promo[None, :]},
-                       {"promo": np.full((1, 48), future)}, "PT1H", 48)
+        return Windows(
+            base.unique_id,
+            base.cutoff,
+            base.y + 60 * promo,
+            {"promo": promo[None, :]},
+            {"promo": np.full((1, 48), future)},
+            "PT1H",
+            48,
+        )
 
     fitted = family.fit(at(0.0), meta=META, seed=7)
     without, with_it, unknown = (fitted.predict(at(value)) for value in (0.0, 1.0, np.nan))

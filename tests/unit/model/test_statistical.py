@@ -34,14 +34,28 @@ def series(days: int, seed: int = 0) -> np.ndarray:
 
 def window(y: np.ndarray, end: int, *, back: int = 24 * 35, horizon: int = 48) -> Windows:
     """The ``back`` hours before ``end`` of a series that begins at START."""
-    return Windows(np.array(["a"], object), np.array([START + HOUR * (end - 1)]),
-                   y[None, max(end - back, 0) : end], {}, {}, "PT1H", horizon)
+    return Windows(
+        np.array(["a"], object),
+        np.array([START + HOUR * (end - 1)]),
+        y[None, max(end - back, 0) : end],
+        {},
+        {},
+        "PT1H",
+        horizon,
+    )
 
 
 def stack(parts: list[Windows]) -> Windows:
     first = parts[0]
-    return Windows(np.repeat(first.unique_id, len(parts)), np.concatenate([p.cutoff for p in parts]),
-                   np.vstack([p.y for p in parts]), {}, {}, first.freq, first.horizon)
+    return Windows(
+        np.repeat(first.unique_id, len(parts)),
+        np.concatenate([p.cutoff for p in parts]),
+        np.vstack([p.y for p in parts]),
+        {},
+        {},
+        first.freq,
+        first.horizon,
+    )
 
 
 def test_the_autoregression_equals_statsmodels() -> None:
@@ -72,7 +86,10 @@ def test_it_wins_the_series_planted_for_it() -> None:
     """On Fourier terms plus persistent noise it beats every naive by a tenth or more."""
     y = series(200)
     ends = list(range(24 * 150, 24 * 197, 31))
-    cutoffs, actual = stack([window(y, end) for end in ends]), np.stack([y[e : e + 48] for e in ends])
+    cutoffs, actual = (
+        stack([window(y, end) for end in ends]),
+        np.stack([y[e : e + 48] for e in ends]),
+    )
 
     def error(one: object) -> float:
         fitted = one.fit(window(y, 24 * 149, back=24 * 149), meta=META, seed=0)
@@ -97,8 +114,9 @@ def test_forecasts_read_nothing_before_their_longest_lag_and_settling() -> None:
     """A longer history than 35 days changes no bit: the tail of serving is enough."""
     y = series(120)
     fitted = family.fit(window(y, 2400, back=2400), meta=META, seed=0)
-    np.testing.assert_array_equal(fitted.predict(window(y, 2400)),
-                                  fitted.predict(window(y, 2400, back=2400)))
+    np.testing.assert_array_equal(
+        fitted.predict(window(y, 2400)), fitted.predict(window(y, 2400, back=2400))
+    )
 
 
 def test_a_save_forecasts_the_same_bits(tmp_path: Path) -> None:
@@ -167,10 +185,19 @@ def test_a_covariate_known_ahead_is_used_and_may_be_missing() -> None:
     """A promotion that doubles sales moves the forecast when announced, and may be unknown."""
     promo = (np.random.default_rng(3).random(24 * 100) < 0.05).repeat(24)[: 24 * 100].astype(float)
     y = series(100) + 60 * promo
+
     def at(end: int, back: int, future: np.ndarray) -> Windows:
         bare = window(y, end, back=back)
-        return Windows(bare.unique_id, bare.cutoff, bare.y, {"promo": promo[None, end - back : end]},
-                       {"promo": future[None, :]}, bare.freq, bare.horizon)
+        return Windows(
+            bare.unique_id,
+            bare.cutoff,
+            bare.y,
+            {"promo": promo[None, end - back : end]},
+            {"promo": future[None, :]},
+            bare.freq,
+            bare.horizon,
+        )
+
     fitted = family.fit(at(2000, 2000, np.zeros(48)), meta=META, seed=0)
     none, all_on = (fitted.predict(at(2200, 840, np.full(48, v))) for v in (0.0, 1.0))
     unknown = fitted.predict(at(2200, 840, np.full(48, np.nan)))

@@ -17,7 +17,7 @@ def widths(rules: Rules) -> Widths:
 
 
 def test_limits_are_allowed_values() -> None:
-    """A value at a limit is in range, one beyond it or infinite is not, a missing one is neither."""
+    """A value at a limit is in range, one beyond or infinite is not, a missing one is neither."""
     y = np.array([0.0, -0.1, 100.0, 100.1, np.inf, np.nan])
     assert out_of_range(y, limits=(0.0, 100.0)).tolist() == [False, True, False, True, True, False]
 

@@ -7,14 +7,16 @@ from horizonte.prepare.impute import short_gaps
 NAN = np.nan
 
 
-def fill(y: list[float], *, longest: int = 2, closed: int | None = None, period: float = NAN) -> list:
+def fill(
+    y: list[float], *, longest: int = 2, closed: int | None = None, period: float = NAN
+) -> list[float]:
     values = np.array(y)
     sealed = np.zeros(len(y), dtype=bool)
     if closed is not None:
         sealed[closed] = True
     filled, which = short_gaps(values, longest=longest, closed=sealed, period=period)
     assert (np.isnan(values) & ~np.isnan(filled)).tolist() == which.tolist()
-    return np.round(filled, 6).tolist()
+    return [round(float(v), 6) for v in filled]
 
 
 def test_short_gaps_are_straight_lines() -> None:

@@ -34,7 +34,8 @@ def prepared(series: pd.DataFrame, observe: Observe, rules: Rules) -> pd.DataFra
         observe([20, 21, 22, 23, 24], unique_id="s/temp"),
         observe([0, 0, 1, 1, 1, 0], unique_id="s/holiday"),
     ]
-    return clean(pd.concat(rows), series=series, rules=rules)
+    found: pd.DataFrame = clean(pd.concat(rows), series=series, rules=rules)
+    return found
 
 
 def test_a_history_ends_with_its_target(prepared: pd.DataFrame, series: pd.DataFrame) -> None:
@@ -50,7 +51,7 @@ def test_a_history_ends_with_its_target(prepared: pd.DataFrame, series: pd.DataF
 
 
 def test_the_known_future_follows_each_cutoff(prepared: pd.DataFrame, series: pd.DataFrame) -> None:
-    """Only what is known ahead is in it, over (cutoff, cutoff + horizon], NaN past what is known."""
+    """Only what is known ahead is in it, over (cutoff, cutoff + horizon], else NaN."""
     cutoffs = pd.Series({"s/x": START + 3 * HOUR, "s/y": START + 2 * HOUR})
     found = known_future(
         prepared, series=series, targets=["s/x", "s/y"], cutoffs=cutoffs, horizon=3
@@ -97,7 +98,7 @@ def test_longer_steps_hold_and_shorter_ones_are_averaged(
 
 
 def test_columns_are_short_where_that_is_clear(declare: Declare) -> None:
-    """A reserved or repeated short name is written out; the same role of two targets is one column."""
+    """A reserved or repeated short name is written out; two targets' own wind is one column."""
     series = pd.concat(
         [
             declare("a/x", covariates=["a/rain", "b/rain", "b/y"]),
@@ -125,9 +126,7 @@ def test_one_panel_has_one_freq(prepared: pd.DataFrame, declare: Declare) -> Non
         panel(prepared, series=series, targets=["s/q"])
 
 
-def test_a_target_without_rows_has_no_history(
-    prepared: pd.DataFrame, series: pd.DataFrame
-) -> None:
+def test_a_target_without_rows_has_no_history(prepared: pd.DataFrame, series: pd.DataFrame) -> None:
     """A target that was never seen gives no row and keeps the columns."""
     rest = prepared[prepared["unique_id"] != "s/x"]
     found = panel(rest, series=series, targets=["s/x"])

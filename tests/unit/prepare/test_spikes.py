@@ -13,7 +13,9 @@ NONE = (np.nan, np.nan)
 
 def spikes(y: np.ndarray, rules: Rules, limits: tuple[float, float] = NONE) -> list[int]:
     widths = Widths.of(rules, pd.Timedelta("1h"))
-    return [int(i) for i in spike(y, widths=widths, first_cell=0, mads=12, limits=limits).nonzero()[0]]
+    return [
+        int(i) for i in spike(y, widths=widths, first_cell=0, mads=12, limits=limits).nonzero()[0]
+    ]
 
 
 def test_the_moving_median_is_that_of_what_is_present() -> None:
@@ -62,7 +64,9 @@ def test_rain_is_no_spike(rules: Rules) -> None:
 def test_a_crowd_is_no_spike(rules: Rules) -> None:
     """Where values multiply, as counts of people do, an event must also be unusual as a ratio."""
     random = np.random.default_rng(6)
-    day = np.array([3.0, 2, 2, 4, 20, 80, 400, 900] + [500.0] * 8 + [700, 900, 500, 200, 90, 40, 15, 6])
+    day = np.array(
+        [3.0, 2, 2, 4, 20, 80, 400, 900] + [500.0] * 8 + [700, 900, 500, 200, 90, 40, 15, 6]
+    )
     counts = np.round(np.tile(day, 40) * random.lognormal(0, 0.3, 960))
     counts[500] = 90_000
     assert spikes(counts, rules) == [500]

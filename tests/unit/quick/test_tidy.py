@@ -24,7 +24,9 @@ def test_the_step_is_inferred_through_gaps() -> None:
 
 def test_months_are_refused_with_the_gaps_that_were_seen() -> None:
     """Monthly data has no fixed step: the refusal shows the gaps and says what to pass."""
-    months = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2020-01-01", periods=30, freq="MS"), "y": 1.0})
+    months = pd.DataFrame(
+        {"unique_id": "a", "ds": pd.date_range("2020-01-01", periods=30, freq="MS"), "y": 1.0}
+    )
     with pytest.raises(DataFault, match="31 days") as refusal:
         tidy(months)
     assert "pass freq" in refusal.value.fix
@@ -34,7 +36,9 @@ def test_the_last_of_two_values_counts_and_is_noted() -> None:
     """The same instant twice keeps its last row, and a note says so."""
     twice = pd.concat([_frame(), _frame().iloc[[5]].assign(y=99.0)])
     panel = tidy(twice)
-    assert panel.history.loc[panel.history["ds"] == DS[5].tz_localize("UTC"), "y"].tolist() == [99.0]
+    assert panel.history.loc[panel.history["ds"] == DS[5].tz_localize("UTC"), "y"].tolist() == [
+        99.0
+    ]
     assert "1 rows repeat an instant" in panel.notes[0]
 
 
@@ -47,14 +51,16 @@ def test_columns_of_any_name_become_covariates() -> None:
 
 def test_text_in_a_covariate_is_refused() -> None:
     """A column that is not numbers is named, with what to do."""
-    with pytest.raises(DataFault, match="frame.sky") as refusal:
+    with pytest.raises(DataFault, match=r"frame\.sky") as refusal:
         tidy(_frame(sky="grey"))
     assert "encode" in refusal.value.fix
 
 
 def test_a_known_covariate_must_have_a_past() -> None:
     """A column only in known_future cannot be learnt from and is refused by name."""
-    future = pd.DataFrame({"ds": pd.date_range("2025-03-03 12:00", periods=3, freq="h"), "wind": 1.0})
+    future = pd.DataFrame(
+        {"ds": pd.date_range("2025-03-03 12:00", periods=3, freq="h"), "wind": 1.0}
+    )
     with pytest.raises(DataFault, match="wind"):
         tidy(_frame(), known_future=future)
 

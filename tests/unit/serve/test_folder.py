@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,14 @@ def test_any_damage_is_refused(model: Path, damage: str) -> None:
             json.dumps({**card, "files": {**card["files"], path: "0"}})
         )
     else:
-        {
+        how: dict[str, Callable[[], object]] = {
             "truncate": lambda: target.write_text("[1"),
             "tamper": lambda: target.write_text("[1, 3]"),
             "remove": target.unlink,
             "add": lambda: (model / "PT1H/new.json").write_text("1"),
             "no card": (model / folder.CARD).unlink,
             "no json": lambda: (model / folder.CARD).write_text("{"),
-        }[damage]()
+        }
+        how[damage]()
     with pytest.raises(ModelFault):
         folder.verified(model)

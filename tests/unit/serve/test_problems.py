@@ -7,13 +7,13 @@ import json
 import pytest
 
 from horizonte.errors import ConfigFault, DataFault, Fault, ModelFault, NotFound, StoreFault
-from horizonte.serve import problems
+from horizonte.serve import kinds, problems
 
 
-@pytest.mark.parametrize("kind", problems.KINDS.values(), ids=lambda k: k.slug)
-def test_every_kind_has_a_page(kind: problems.Kind) -> None:
+@pytest.mark.parametrize("kind", kinds.KINDS.values(), ids=lambda k: k.slug)
+def test_every_kind_has_a_page(kind: kinds.Kind) -> None:
     """The page of a kind says its title and its fix."""
-    page = problems.page(kind)
+    page = kinds.page(kind)
     assert kind.title in page
     assert kind.fix.replace('"', "&quot;") in page
 

@@ -1,0 +1,1 @@
+"""Models: one protocol, six families, their weights and their bands."""

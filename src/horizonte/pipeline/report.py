@@ -1,0 +1,124 @@
+"""Stage ``report``: the pages people read, and what they say as one JSON that DVC can compare."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from horizonte import params, paths
+from horizonte.contracts import BACKTEST, PREPARED
+from horizonte.model.ensemble import NAME
+from horizonte.pipeline import files, shell
+from horizonte.report import drift, index, plots
+from horizonte.report.index import Entry
+from horizonte.report.windows import Pair, compare
+
+logger = logging.getLogger(__name__)
+INPUTS, RESIDUALS, QUALITY = "drift_inputs.html", "drift_residuals.html", "quality.html"
+
+
+def run(*, root: Path) -> dict[str, Any]:
+    """Write the drift and quality pages, the index and its summary; return the summary.
+
+    Pages carry what differs between runs, so only the summary is an out of the stage. A column
+    that cannot be tested is named so and stops nothing.
+    """
+    chosen = params.load(root / paths.MARKER)
+    prepared, backtest = PREPARED.read(root / files.CLEAN), BACKTEST.read(root / files.BACKTEST)
+    ours = backtest[backtest["model"] == NAME]
+    window = chosen.report.drift_window
+    inputs = inputs_drift(prepared, window=window)
+    past = BACKTEST.read(root / files.SELECTED)
+    residuals = residual_drift(pd.concat([past, ours]), window=window)
+    pages = root / files.REPORTS
+    found = {
+        "data_as_of": chosen.snapshot.as_of.isoformat(),
+        "horizon": json.loads(chosen.model_dump_json())["features"]["horizon"],
+        "test_days": chosen.features.test_days,
+        "targets": _targets(root),
+        "inputs": _shown(inputs, drift.page(inputs, pages / INPUTS)),
+        "residuals": _shown(residuals, drift.page(residuals, pages / RESIDUALS)),
+        "flagged": _flagged(prepared),
+    }
+    drift.quality(ours, pages / QUALITY)
+    (root / files.SUMMARY).write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    plots.write_template(root / files.PLOTS_TEMPLATE)
+    index.write(pages / "index.html", found, _entries(found, pages))
+    logger.info("reports: %s", pages / "index.html")
+    return found
+
+
+def inputs_drift(prepared: pd.DataFrame, *, window: pd.Timedelta) -> list[Pair]:
+    """Return the comparison of every prepared series with its season."""
+    return [
+        compare(str(u), rows.set_index("ds")["y"], window=window)
+        for u, rows in prepared.groupby("unique_id", observed=True)
+    ]
+
+
+def residual_drift(backtest: pd.DataFrame, *, window: pd.Timedelta) -> list[Pair]:
+    """Return the comparison of what was forecast wrong lately with what was before, by cutoff."""
+    rows = backtest.assign(residual=backtest["y"] - backtest["mean"])
+    return [
+        compare(str(u), own.set_index("cutoff")["residual"], window=window)
+        for u, own in rows.groupby("unique_id")
+    ]
+
+
+def _shown(pairs: Sequence[Pair], status: dict[str, str]) -> list[dict[str, object]]:
+    """Return the comparisons with the status that the page shows."""
+    return [replace(p.comparison, status=status[p.comparison.column]).as_row() for p in pairs]
+
+
+def _targets(root: Path) -> list[dict[str, Any]]:
+    scored = json.loads((root / files.METRICS).read_text())["targets"]
+    trained = json.loads((root / files.TRAIN_METRICS).read_text())
+    return [
+        {"unique_id": u, "naive": trained[u]["naive"], **scores}
+        for u, scores in sorted(scored.items())
+    ]
+
+
+def _flagged(prepared: pd.DataFrame) -> dict[str, float]:
+    bad = prepared["quality"].isin(["flatline", "out_of_range", "spike"])
+    shares = bad.groupby(prepared["unique_id"]).mean() * 100
+    return {str(u): round(float(share), 4) for u, share in shares.items()}
+
+
+def _entries(found: dict[str, Any], pages: Path) -> list[Entry]:
+    """Return the index's entries; a page that is not there is named without a link."""
+    entries = [
+        ("Forecast quality", index.quality_verdict(found["targets"]), QUALITY),
+        (
+            "Leaderboard and bands",
+            "Every model on the same days, by lead time.",
+            "notebooks/evaluate.html",
+        ),
+        ("Drift of inputs", index.drift_verdict(found["inputs"], what="inputs"), INPUTS),
+        (
+            "Drift of forecast errors",
+            index.drift_verdict(found["residuals"], what="targets' errors"),
+            RESIDUALS,
+        ),
+        ("Cleaning", index.cleaning_verdict(found["flagged"]), "notebooks/clean.html"),
+        ("Training", "What was tried, what was chosen and what ships.", "notebooks/train.html"),
+    ]
+    return [
+        Entry(title, verdict, link if (pages / link).is_file() else None)
+        for title, verdict, link in entries
+    ]
+
+
+def main() -> None:
+    """Make the reports of the project."""
+    run(root=paths.project_root())
+
+
+if __name__ == "__main__":
+    shell.run(main)

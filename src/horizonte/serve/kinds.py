@@ -1,0 +1,145 @@
+"""The kinds of error that the service answers with: what each means, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of error: its address, HTTP status, and what its page says."""
+
+    slug: str
+    status: int
+    title: str
+    meaning: str
+    fix: str
+
+
+_CATALOGUE = (
+    Kind(
+        "malformed-json",
+        400,
+        "The body is not JSON",
+        "The request body could not be read as one JSON object in UTF-8.",
+        'Send one JSON object, such as {"series": "vic/demand_mw", "horizon": "PT24H"}.',
+    ),
+    Kind(
+        "invalid-field",
+        422,
+        "A field is not acceptable",
+        "The body is JSON, but a field is missing, unknown, of another type or out of its range.",
+        "Change the field that is named; /docs lists every field, its type and an example.",
+    ),
+    Kind(
+        "not-local",
+        403,
+        "Only this machine may ask",
+        "The service has no authentication yet, so it answers on loopback addresses alone.",
+        "Ask on 127.0.0.1, or put a proxy with authentication in front of the service.",
+    ),
+    Kind(
+        "unknown-series",
+        404,
+        "No such series",
+        "No series of that name has a model in service.",
+        "Use a unique_id that GET /series lists; names are case-sensitive.",
+    ),
+    Kind(
+        "unknown-route",
+        404,
+        "No such address",
+        "Nothing is served at this path.",
+        "Open /docs for the list of addresses.",
+    ),
+    Kind(
+        "method-not-allowed",
+        405,
+        "This address does not take that method",
+        "The path exists and takes another HTTP method.",
+        "Use the method that /docs shows for the path.",
+    ),
+    Kind(
+        "too-large",
+        413,
+        "The body is too large",
+        "The request body is larger than this address reads.",
+        "Ask for fewer series in one request.",
+    ),
+    Kind(
+        "unsupported-media-type",
+        415,
+        "Only JSON is read",
+        "The Content-Type of the request is not one that the service reads.",
+        "Send Content-Type: application/json.",
+    ),
+    Kind(
+        "overloaded",
+        429,
+        "Too many requests at once",
+        "The service is answering as many requests as it takes at once.",
+        "Wait for the seconds that Retry-After says, then ask again.",
+    ),
+    Kind(
+        "internal",
+        500,
+        "The service failed",
+        "Something went wrong that is not the request's fault. Nothing was changed.",
+        "Ask again; if it stays, report the request_id, which the logs hold.",
+    ),
+    Kind(
+        "not-ready",
+        503,
+        "The service is not ready",
+        "No champion model is loaded yet, or it has not made its first forecast.",
+        "Publish a model (make demo does) and wait until GET /readyz answers 200.",
+    ),
+    Kind(
+        "no-champion",
+        503,
+        "No model was ever promoted",
+        "The ledger holds no promotion, so there is no model to serve.",
+        "Train and publish one: dvc repro, then horizonte publish.",
+    ),
+    Kind(
+        "no-history",
+        503,
+        "The series has no usable history",
+        "The model is in service, but the database holds no history to forecast from.",
+        "Load the history of the series, then ask again.",
+    ),
+    Kind(
+        "store-unreachable",
+        503,
+        "The database cannot answer",
+        "The database or the bucket is unreachable or refused the read.",
+        "Start it again (horizonte up) and check HORIZONTE_DATABASE and HORIZONTE_S3.",
+    ),
+    Kind(
+        "model-refused",
+        503,
+        "The model folder was refused",
+        "The model folder is absent, incomplete or differs from its hashes.",
+        "Publish it again, or roll back to the previous version.",
+    ),
+    Kind(
+        "timeout",
+        504,
+        "The answer took too long",
+        "The forecast was not finished within the time limit of one request.",
+        "Ask for fewer series in one request, or ask again.",
+    ),
+)
+KINDS = {kind.slug: kind for kind in _CATALOGUE}
+
+
+def page(kind: Kind) -> str:
+    """Return the page that the ``type`` of a problem opens: what it means and what to do."""
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f"<title>{escape(kind.title)}</title>"
+        f"<h1>{escape(kind.title)}</h1><p>HTTP {kind.status} · <code>{kind.slug}</code></p>"
+        f"<p>{escape(kind.meaning)}</p><h2>What to do</h2><p>{escape(kind.fix)}</p>"
+        '<p><a href="/docs">All addresses</a></p></html>'
+    )
