@@ -117,7 +117,7 @@ def mlforecast(panel: Panel) -> Rows:
 
     naive = panel.fit.assign(ds=panel.fit["ds"].dt.tz_localize(None))
     model = lightgbm.LGBMRegressor(
-        n_estimators=300, learning_rate=0.05, num_leaves=31, verbosity=-1, n_jobs=2, random_state=7
+        n_estimators=300, learning_rate=0.05, num_leaves=31, verbosity=-1, n_jobs=1, random_state=7
     )
     lags = [1, 2, 3, panel.day - 1, panel.day, panel.day + 1, 2 * panel.day, panel.week]
     forecaster = MLForecast(
@@ -130,7 +130,7 @@ def mlforecast(panel: Panel) -> Rows:
     )
     forecaster.fit(
         naive[["unique_id", "ds", "y"]],
-        prediction_intervals=PredictionIntervals(n_windows=14, h=panel.horizon),
+        prediction_intervals=PredictionIntervals(n_windows=7, h=panel.horizon),
     )
     parts, seen = [], naive["ds"].max()
     for cutoff in panel.cutoffs:

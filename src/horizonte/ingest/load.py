@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from horizonte import freq
 from horizonte.errors import DataFault
 from horizonte.ingest import files
 from horizonte.ingest.sources import Source, series_of
@@ -65,6 +66,8 @@ def _load(
         log.info("%s is loaded already as batch %d", path.name, batch.id)
         return _before(conn, batch, key or "")
     parsed = files.read(path, source, now=now)
+    step_seconds = freq.step(source.freq).total_seconds()
+    ledger.register_source(conn, source.name, clock=source.clock, step_seconds=step_seconds)
     series.register(conn, series_of(source))
     arrival = now if source.clock == "wall" else None
     counts = observations.append(conn, parsed.rows, batch=batch, arrival=arrival)

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
+from horizonte import freq
 from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS
 from horizonte.model.certainty import context
 from horizonte.model.families import family
@@ -96,9 +97,10 @@ def backtest(
     same for any ``n_jobs``.
     """
     jobs = [
-        (group, pd.Timestamp(at), rows, families[group.freq])
+        (group, at, mine[mine["fitted_at"] == at], families[group.freq])
         for group in groups
-        for at, rows in folds[folds["freq"] == group.freq].groupby("fitted_at")
+        for mine in [folds[folds["freq"] == group.freq]]
+        for at in sorted(mine["fitted_at"].unique())
     ]
     parts = list(run(refit, [(*job, seed) for job in jobs], n_jobs=n_jobs, progress=progress))
     rows = pd.concat([part.backtest for part in parts] or [BACKTEST.empty()], ignore_index=True)
@@ -177,15 +179,18 @@ def run(
 
 def _serving(group: Group, folds: pd.DataFrame) -> Windows:
     """Return the windows of all cutoffs, stacked; each from what was known at its own cutoff."""
-    histories, futures = [], []
-    for cutoff, rows in folds.groupby("cutoff"):
-        known = group.history_at(pd.Timestamp(cutoff))
+    histories: list[pd.DataFrame] = []
+    futures: list[pd.DataFrame] = []
+    for cutoff in sorted(folds["cutoff"].unique()):
+        known, rows = group.history_at(cutoff), folds[folds["cutoff"] == cutoff]
         wanted = rows["unique_id"]
         for frames, frame in ((histories, known.history), (futures, known.known_future)):
             if frame is not None:
                 mine = frame[frame["unique_id"].isin(wanted)]
-                first = cutoff - group.length * pd.Timedelta(group.freq)
-                frames.append(mine[mine["ds"] > first].assign(cutoff=cutoff))
+                first = cutoff - group.length * freq.step(group.freq)
+                last = cutoff + group.horizon * freq.step(group.freq)
+                kept = mine[(mine["ds"] > first) & (mine["ds"] <= last)]
+                frames.append(kept.assign(cutoff=cutoff))
     future = pd.concat(futures, ignore_index=True) if futures else None
     return group.view(Known(pd.concat(histories, ignore_index=True), future), length=group.length)
 

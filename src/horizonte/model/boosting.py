@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +124,7 @@ class _Nothing:
         return np.zeros(len(values))
 
 
+@lru_cache(maxsize=16)
 def _booster(text: str) -> lightgbm.Booster | _Nothing:
     import lightgbm
 
@@ -145,8 +147,9 @@ def _forgetful(built: Matrix, windows: Windows, seed: int) -> Reals:
     random, values = np.random.default_rng(seed), built.values.copy()
     for covariate in windows.covariates:
         lost = random.random(len(values)) < DROPPED
-        columns = [i for i, name in enumerate(built.names) if name.startswith(f"{covariate}@")]
-        values[np.ix_(lost, columns)] = np.nan
+        for i, name in enumerate(built.names):
+            if name.startswith(f"{covariate}@"):
+                values[lost, i] = np.nan
     return values
 
 

@@ -51,7 +51,7 @@ def affordable(
 def _cost(name: str, sample: Windows, *, group: Group, seed: int, times: tuple[int, int]) -> float:
     """Return the seconds that ``times`` (fits, forecasts) of one series would take."""
     model, entry = fit(name, sample, group=group, seed=seed)
-    each = entry["fit_seconds"] / max(1, len(sample))
+    each = float(entry["fit_seconds"]) / max(1, len(sample))
     return each * times[0] + (_answer(model, sample) * times[1] if model is not None else 0.0)
 
 

@@ -47,8 +47,10 @@ class Calibration:
         without ``lead`` it counts from the cutoff. Bands are ``SHARES`` of ``horizon`` steps.
         """
         rows = rows.dropna(subset=["y", "mean"])
-        since = ((rows["ds"] - rows["cutoff"]) / freq.step(meta["freq"].iloc[0])).astype(float)
-        rows = pd.DataFrame({"deviation": np.nan, "unrest": np.nan, "lead": since}).assign(**rows)
+        step = freq.step(meta["freq"].iloc[0]).to_timedelta64()
+        since = (rows["ds"] - rows["cutoff"]).to_numpy() / step
+        unknown = {"deviation": np.nan, "unrest": np.nan, "lead": since}
+        rows = rows.assign(**{name: v for name, v in unknown.items() if name not in rows})
         ends = sorted({max(1, int(share * horizon)) for share in SHARES})
         usual_unrest = _usual_unrest(rows)
         stirred = _stir(rows, usual_unrest)
@@ -63,8 +65,8 @@ class Calibration:
         panel = _offsets(rows, len(ends))
         return cls(
             ends,
-            {u: _units(r, len(ends)) for u, r in rows.groupby("unique_id")},
-            {u: _shrunk(r, panel).tolist() for u, r in rows.groupby("unique_id")},
+            {str(u): _units(r, len(ends)) for u, r in rows.groupby("unique_id")},
+            {str(u): _shrunk(r, panel).tolist() for u, r in rows.groupby("unique_id")},
             panel.tolist(),
             _ratio(rows, len(ends)),
             spread,
@@ -80,8 +82,8 @@ class Calibration:
         lead = rows["lead"].to_numpy(float)
         band = _band(lead, self.ends)
         offset, unit = np.zeros((len(rows), len(QUANTILES))), np.zeros(len(rows))
-        for uid, index in rows.groupby("unique_id").indices.items():
-            mine = band[index]
+        for key, index in rows.groupby("unique_id").indices.items():
+            mine, uid = band[index], str(key)
             offset[index] = np.array(self.offsets.get(uid, self.panel))[mine]
             borrowed = np.array(self.ratio)[mine] * rows["deviation"].to_numpy(float)[index]
             unit[index] = np.array(self.unit[uid])[mine] if uid in self.unit else borrowed

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,16 +33,25 @@ NEAR = 0.05  # residuals below this share of the scale weigh no more
 FAR = 5.0  # standard deviations beyond which a feature is read as this far
 
 
+_ARRAYS = ("centre", "spread", "weights", "reach", "starts")
+
+
+class Lines(NamedTuple):
+    """The fit of one series, or of all, stacked along a first axis."""
+
+    centre: Reals  # [feature]
+    spread: Reals  # [feature]
+    weights: Reals  # [band, feature + 1], intercept last
+    reach: Reals  # [2] smallest and largest answer, in scales from the level
+
+
 @dataclass(frozen=True)
 class FittedLinear:
-    """Coefficients ``[series, band, feature]`` over the standardised matrix, intercept last."""
+    """Lines over the standardised matrix, per series and band of lead times."""
 
     names: tuple[str, ...]
     series: tuple[str, ...]
-    centre: Reals  # [series, feature]
-    spread: Reals  # [series, feature]
-    weights: Reals  # [series, band, feature + 1]
-    reach: Reals  # [series, 2] smallest and largest answer, in scales from the level
+    lines: Lines
     starts: Reals  # [band] first lead of each band
     levels: Levels
     meta: pd.DataFrame
@@ -54,6 +64,8 @@ class FittedLinear:
         values = _aligned(built, self.names)
         at = {uid: i for i, uid in enumerate(self.series)}
         owner = np.repeat([at.get(str(uid), -1) for uid in windows.unique_id], windows.horizon)
+        if not self.series:
+            return np.full((len(windows), windows.horizon), np.nan)
         move = self._moves(values, owner, built.values[:, built.names.index("lead")])
         mean = (built.level + built.scale * move).reshape(len(windows), windows.horizon)
         mean = self.levels.fill(windows, mean)
@@ -63,8 +75,8 @@ class FittedLinear:
     def save(self, folder: Path) -> None:
         """Write ``linear.json`` and one ``.npy`` per array."""
         folder.mkdir(parents=True, exist_ok=True)
-        for array in _ARRAYS:
-            np.save(folder / f"{array}.npy", getattr(self, array), allow_pickle=False)
+        for array, values in (self.lines._asdict() | {"starts": self.starts}).items():
+            np.save(folder / f"{array}.npy", values, allow_pickle=False)
         card = {
             "names": self.names,
             "series": self.series,
@@ -77,14 +89,14 @@ class FittedLinear:
     def _moves(self, values: Reals, owner: np.ndarray, lead: Reals) -> Reals:
         """Return scales from the level. Summed feature by feature: a row's bits are its own."""
         band = np.maximum(np.searchsorted(self.starts, lead, side="right") - 1, 0)
-        total = self.weights[owner, band, -1]
+        total = self.lines.weights[owner, band, -1]
         for j in range(values.shape[1]):
-            z = (values[:, j] - self.centre[owner, j]) / self.spread[owner, j]
-            total = total + np.clip(np.nan_to_num(z), -FAR, FAR) * self.weights[owner, band, j]
-        return np.clip(total, self.reach[owner, 0], self.reach[owner, 1])
-
-
-_ARRAYS = ("centre", "spread", "weights", "reach", "starts")
+            z = (values[:, j] - self.lines.centre[owner, j]) / self.lines.spread[owner, j]
+            total = (
+                total + np.clip(np.nan_to_num(z), -FAR, FAR) * self.lines.weights[owner, band, j]
+            )
+        move: Reals = np.clip(total, self.lines.reach[owner, 0], self.lines.reach[owner, 1])
+        return move
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,7 @@ class Linear:
         places = meta[["unique_id", "zone", "holidays"]]
         starts = np.unique([1 + int(share * windows.horizon) for share in BANDS]).astype(float)
         names: tuple[str, ...] = ()
-        fits: dict[str, tuple[Reals, Reals, Reals, Reals]] = {}
+        fits: dict[str, Lines] = {}
         failed: dict[str, str] = {}
         for row, uid in enumerate(windows.unique_id):
             one = windows.take([row])
@@ -110,25 +122,27 @@ class Linear:
                 failed[str(uid)] = f"{usable} usable rows are too few for {len(names)} features"
             else:
                 fits[str(uid)] = _fit(built, targets(one, cells), starts)
-        shapes = (0, len(names)), (0, len(names)), (0, len(starts), len(names) + 1), (0, 2)
-        arrays = (
-            [np.stack(part) for part in zip(*fits.values(), strict=True)]
-            if fits
-            else [np.zeros(shape) for shape in shapes]
-        )
         return FittedLinear(
-            names, tuple(fits), *arrays, starts, Levels.of(windows), places, failed=failed
+            names,
+            tuple(fits),
+            _stacked(list(fits.values())),
+            starts,
+            Levels.of(windows),
+            places,
+            failed=failed,
         )
 
     def load(self, folder: Path) -> FittedLinear:
         """Return what ``save`` wrote; raise ModelFault when a file is absent or damaged."""
         try:
             card = json.loads((folder / "linear.json").read_text())
-            arrays = [np.load(folder / f"{array}.npy", allow_pickle=False) for array in _ARRAYS]
+            found = {a: np.load(folder / f"{a}.npy", allow_pickle=False) for a in _ARRAYS}
+            starts = found.pop("starts")
             return FittedLinear(
                 tuple(card["names"]),
                 tuple(card["series"]),
-                *arrays,
+                Lines(**found),
+                starts,
                 Levels(card["levels"]),
                 pd.DataFrame(card["places"]),
                 failed=card["failed"],
@@ -139,8 +153,8 @@ class Linear:
             ) from why
 
 
-def _fit(built: Matrix, y: Reals, starts: Reals) -> tuple[Reals, Reals, Reals, Reals]:
-    """Return centre, spread, weights and reach of one series."""
+def _fit(built: Matrix, y: Reals, starts: Reals) -> Lines:
+    """Return the lines of one series."""
     moved = built.scale > 0
     values, lead = built.values[moved], built.values[moved, built.names.index("lead")]
     goal = (y[moved] - built.level[moved]) / built.scale[moved]
@@ -151,7 +165,13 @@ def _fit(built: Matrix, y: Reals, starts: Reals) -> tuple[Reals, Reals, Reals, R
     for b in range(len(starts)):
         mine = band == b if (band == b).sum() > 2 * values.shape[1] else np.ones(len(band), bool)
         weights[b] = _ridge(z[mine], goal[mine])
-    return centre, spread, weights, np.array([goal.min(), goal.max()])
+    return Lines(centre, spread, weights, np.array([goal.min(), goal.max()]))
+
+
+def _stacked(fits: list[Lines]) -> Lines:
+    if not fits:
+        return Lines(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0, 1)), np.zeros((0, 2)))
+    return Lines(*(np.stack(part) for part in zip(*fits, strict=True)))
 
 
 def _ridge(z: Reals, goal: Reals) -> Reals:

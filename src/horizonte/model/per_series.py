@@ -121,13 +121,15 @@ def cycle(windows: Windows, periods: tuple[str, ...], spec: Spec) -> Reals:
     A phase that was never observed falls back to the next period, then to the last observation,
     then to the level of the training part: the answer is always finite.
     """
-    seasons = [windows.steps(period) for period in periods] + [1]
     out = np.full((len(windows), windows.horizon), np.nan)
-    for season in seasons:
+    for season in (windows.steps(period) for period in periods):
         if season <= windows.length:
             phase = np.arange(windows.horizon) % season
             last = carried(windows.y[:, windows.length % season :], season)[:, -season:]
             out = np.where(np.isfinite(out), out, last[:, phase])
+    newest = np.maximum(windows.length - 1 - windows.stale(), 0)
+    last = windows.y[np.arange(len(windows)), newest][:, None]
+    out = np.where(np.isfinite(out), out, last)
     return np.where(np.isfinite(out), out, spec["level"])
 
 

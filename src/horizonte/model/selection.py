@@ -50,7 +50,7 @@ def select(backtest: pd.DataFrame) -> Selection:
         str(uid): _Table.of(rows)
         for uid, rows in backtest.dropna(subset=["y"]).groupby("unique_id")
     }
-    tables = {uid: table for uid, table in tables.items() if len(table.y)}
+    tables = {u: t for u, t in tables.items() if len(t.y) and set(NAIVES) & set(t.names)}
     naive = {uid: table.best_naive() for uid, table in tables.items()}
     names = sorted({name for table in tables.values() for name in table.names})
     if not names:
@@ -105,7 +105,8 @@ class _Table:
         ]
         stacked = np.column_stack([np.where(np.isfinite(f), f, base) for f in filled])
         unit = unit if unit > 0 else 1.0
-        return _Table(names, stacked / unit, self.y / unit, self.fold, names.index(naive))
+        table = _Table(names, stacked / unit, self.y / unit, self.fold, names.index(naive))
+        return table.part(np.isfinite(base))
 
     def part(self, rows: np.ndarray) -> _Table:
         return _Table(self.names, self.forecasts[rows], self.y[rows], self.fold[rows], self.naive)
@@ -127,7 +128,8 @@ def _weights(table: _Table, panel: Reals) -> Reals:
     cutoffs = len(np.unique(table.fold))
     mixed = (cutoffs * _greedy(table.forecasts, table.y) + PRIOR * panel) / (cutoffs + PRIOR)
     kept = np.where(mixed >= LEAST, mixed, 0.0)
-    return kept / kept.sum()
+    shares: Reals = kept / kept.sum()
+    return shares
 
 
 def _panel(tables: list[_Table]) -> Reals:
@@ -148,7 +150,8 @@ def _greedy(forecasts: Reals, y: Reals) -> Reals:
 
 
 def _only(names: list[str], naive: str) -> Reals:
-    return np.eye(len(names))[names.index(naive)]
+    alone: Reals = np.eye(len(names))[names.index(naive)]
+    return alone
 
 
 def _named(names: list[str], weights: Reals) -> dict[str, float]:

@@ -46,13 +46,11 @@ def slot(ds: pd.Series, unique_id: str, *, meta: pd.DataFrame) -> NDArray[np.int
     """Return the slot of each instant in the calendar of its series."""
     place = meta.loc[meta["unique_id"] == unique_id, ["zone", "holidays"]]
     zone, holidays = place.iloc[0] if len(place) else ("UTC", None)
-    once, index = np.unique(
-        ds.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(), return_inverse=True
-    )
+    index, once = pd.factorize(ds)
     found = calendar(
-        pd.Series(pd.DatetimeIndex(once, tz="UTC")),
+        pd.Series(once),
         zone=zone,
         holidays=None if pd.isna(holidays) else holidays,
     )
-    slots = found["hour"].to_numpy() // 1 + 24 * found["day_off"].to_numpy()
-    return slots.astype(np.int64)[index]
+    slots: NDArray[np.int64] = (found["hour"] // 1 + 24 * found["day_off"]).to_numpy(np.int64)
+    return slots[index]

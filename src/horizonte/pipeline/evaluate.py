@@ -18,6 +18,7 @@ from horizonte import paths
 from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS, SCORE
 from horizonte.model import metrics
 from horizonte.model.backtest import Group, Known, backtest
+from horizonte.model.certainty import context
 from horizonte.model.conformal import Calibration, calibrated
 from horizonte.model.ensemble import BEST, NAME, ensemble_rows
 from horizonte.model.forecaster import Forecaster
@@ -57,11 +58,7 @@ def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = N
     rows = pd.concat(
         [
             rated(
-                tried.backtest,
-                evidence,
-                group=g,
-                shipped=shipped[g.freq],
-                certainty=_certainty(root, g, folds, shipped[g.freq]),
+                tried.backtest, evidence, group=g, shipped=shipped[g.freq], around=_around(root, g)
             )
             for g in panels
         ]
@@ -81,43 +78,45 @@ def rated(
     *,
     group: Group,
     shipped: Forecaster,
-    certainty: pd.DataFrame,
+    around: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return BACKTEST rows of every model of ``group``, each with bands calibrated before the test.
 
     What ships has the bands that it ships with. The others get theirs in the same way from
     their own forecasts of the selection period; a model without any there has no quantiles.
+    ``around`` is what ``certainty.context`` says of the forecasts of both periods.
     """
-    own, past = (r[r["unique_id"].isin(group.meta["unique_id"])] for r in (tried, evidence))
-    own = pd.concat([own, ensemble_rows(own, shipped.selection)], ignore_index=True)
-    past = pd.concat([past, ensemble_rows(past, shipped.selection)], ignore_index=True)
+    own, past = (_with_ours(rows, group, shipped) for rows in (tried, evidence))
     parts = []
     for model, rows in own.groupby("model"):
-        known = past[past["model"] == model]
-        bands = shipped.calibration if model == NAME else _calibration(known, group)
-        parts.append(
-            rows
-            if bands is None
-            else calibrated(rows.merge(certainty, on=KEY), bands, meta=group.meta)[BACKTEST.columns]
-        )
+        bands: Calibration | None = shipped.calibration
+        if model != NAME:
+            bands = _calibration(past[past["model"] == model].merge(around, on=KEY), group)
+        parts.append(rows if bands is None else _banded(rows, around, bands, group))
     return BACKTEST.check(pd.concat(parts, ignore_index=True))
+
+
+def _banded(
+    rows: pd.DataFrame, around: pd.DataFrame, bands: Calibration, group: Group
+) -> pd.DataFrame:
+    return calibrated(rows.merge(around, on=KEY), bands, meta=group.meta)[BACKTEST.columns]
+
+
+def _with_ours(rows: pd.DataFrame, group: Group, shipped: Forecaster) -> pd.DataFrame:
+    own = rows[rows["unique_id"].isin(group.meta["unique_id"])]
+    return pd.concat([own, ensemble_rows(own, shipped.selection)], ignore_index=True)
 
 
 def _calibration(rows: pd.DataFrame, group: Group) -> Calibration | None:
     if rows["y"].notna().sum() == 0:
         return None
-    return Calibration.of(rows.assign(deviation=np.nan), meta=group.meta, horizon=group.horizon)
+    return Calibration.of(rows, meta=group.meta, horizon=group.horizon)
 
 
-def _certainty(root: Path, group: Group, folds: pd.DataFrame, shipped: Forecaster) -> pd.DataFrame:
-    """Return per forecast row how old its newest observation was, and how much the series moved."""
+def _around(root: Path, group: Group) -> pd.DataFrame:
+    """Return, per forecast of any fold, how old its newest observation was and how it moved."""
     made = features.read(root, "tail", group.freq)
-    cutoffs = folds.loc[folds["freq"] == group.freq, "cutoff"]
-    view = group.view(
-        Known(made.history[made.history["cutoff"].isin(cutoffs)], None), length=group.length
-    )
-    frame = view.frame(np.zeros((len(view), view.horizon)))[KEY]
-    return frame.assign(**shipped.certainty(view))
+    return context(group.view(Known(made.history, None), length=group.length))
 
 
 def _models(evidence: pd.DataFrame, group: Group) -> list[str]:

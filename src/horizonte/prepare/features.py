@@ -61,13 +61,15 @@ def training_cells(windows: Windows, *, count: int, seed: int) -> Cells:
     """
     share = max(1, count // max(1, len(windows)))
     drawn = [_draw(windows, row, share, seed) for row in range(len(windows))]
-    row, target, lead = (np.concatenate(part) for part in zip(*drawn, strict=True))
+    nothing = np.zeros(0, np.int64)
+    row, target, lead = (np.concatenate([nothing, *part]) for part in zip(*drawn, strict=True))
     return Cells(row, target - lead, lead)
 
 
 def targets(windows: Windows, cells: Cells) -> Reals:
     """Return what was observed at each cell's target instant (inside the history)."""
-    return windows.y[cells.row, cells.cutoff + cells.lead]
+    seen: Reals = windows.y[cells.row, cells.cutoff + cells.lead]
+    return seen
 
 
 def matrix(windows: Windows, cells: Cells, *, meta: pd.DataFrame) -> Matrix:
@@ -171,11 +173,10 @@ def _calendar(
     for zone, holidays in dict.fromkeys(keys):
         mine = np.array([key == (zone, holidays) for key in keys])[row]
         once, index = np.unique(ds[mine], return_inverse=True)
-        found = calendar(pd.DatetimeIndex(once, tz="UTC"), zone=zone, holidays=holidays)
-        for name in found:
-            out.setdefault(name, np.full(len(ds), np.nan))[mine] = found[name].to_numpy(float)[
-                index
-            ]
+        found = calendar(pd.Series(pd.DatetimeIndex(once, tz="UTC")), zone=zone, holidays=holidays)
+        for name, column in found.items():
+            values = out.setdefault(str(name), np.full(len(ds), np.nan))
+            values[mine] = column.to_numpy(float)[index]
     return out
 
 

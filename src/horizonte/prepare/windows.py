@@ -130,7 +130,9 @@ def windows(
 
 
 def _future(bare: Windows, known: pd.DataFrame | None) -> dict[str, Reals]:
-    names = [] if known is None else [str(c) for c in known if c not in ("unique_id", "cutoff", "ds")]
+    names = (
+        [] if known is None else [str(c) for c in known if c not in ("unique_id", "cutoff", "ds")]
+    )
     if known is None or not names:
         return {}
     on = ["unique_id", "cutoff", "ds"] if "cutoff" in known else ["unique_id", "ds"]

@@ -66,7 +66,7 @@ class Inputs:
 
 
 def knowledge(conn: Connection, sources: Iterable[str]) -> dict[str, Knowledge]:
-    """Return, per source that has rows, now on its clock (``recorded``) and what is loaded."""
+    """Return, per source that has rows, now on its own clock and what is loaded."""
     found = conn.execute(_KNOWLEDGE, {"sources": sorted(set(sources))}).fetchall()
     return {source: Knowledge(pd.Timestamp(now), int(rows)) for source, now, rows in found}
 
@@ -139,7 +139,12 @@ def one_view(conn: Connection) -> Iterator[None]:
         yield
 
 
-_KNOWLEDGE = """SELECT source, max(newest_available_at),
+# A wall clock moves in whole steps: within one, the same rows mean the same forecast.
+_KNOWLEDGE = """SELECT b.source,
+        CASE WHEN s.clock = 'wall' THEN greatest(max(newest_available_at),
+            date_bin(make_interval(secs => s.step_seconds), clock_timestamp(), 'epoch'))
+        ELSE max(newest_available_at) END,
         sum(accepted + corrected) + (SELECT count(*) FROM annotation)
-    FROM ingest_batch WHERE source = ANY(%(sources)s)
-    GROUP BY source HAVING max(newest_available_at) IS NOT NULL"""
+    FROM ingest_batch b LEFT JOIN source s ON s.name = b.source
+    WHERE b.source = ANY(%(sources)s)
+    GROUP BY b.source, s.clock, s.step_seconds HAVING max(newest_available_at) IS NOT NULL"""

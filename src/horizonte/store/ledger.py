@@ -36,6 +36,7 @@ __all__ = [
     "promotions",
     "refuse",
     "register_model",
+    "register_source",
     "source_now",
 ]
 VALUE_BYTES = 1024
@@ -169,6 +170,15 @@ def dead_letters(conn: Connection, batch_id: int) -> pd.DataFrame:
         conn,
         "SELECT * FROM dead_letter WHERE ingest_batch_id = %(id)s ORDER BY id",
         {"id": batch_id},
+    )
+
+
+def register_source(conn: Connection, name: str, *, clock: str, step_seconds: float) -> None:
+    """Insert or update a source: its clock (``wall`` or ``recorded``) and the step of its grid."""
+    conn.execute(
+        """INSERT INTO source VALUES (%s, %s, %s) ON CONFLICT (name)
+           DO UPDATE SET clock = excluded.clock, step_seconds = excluded.step_seconds""",
+        (name, clock, step_seconds),
     )
 
 

@@ -19,7 +19,7 @@ from horizonte.serve import champion as champions
 from horizonte.serve import predict, vintages
 from horizonte.serve.champion import Champion
 from horizonte.serve.faults import NoHistory
-from horizonte.store import forecasts
+from horizonte.store import forecasts, ledger
 from horizonte.store import series as series_store
 from horizonte.store.connection import Connection, connect
 
@@ -130,6 +130,18 @@ def test_a_silent_target_is_stale_not_shorter(
     assert b.degraded.startswith("stale: no trusted value for 24 steps, since 2025-03-09T00:00Z")
     assert a.degraded == "covariates silent for a day: site/temperature"
     FORECAST.check(b.rows)
+
+
+def test_on_a_wall_clock_silence_makes_a_source_stale(
+    private: Connection, champion: Champion
+) -> None:
+    """When all readings of a wall-clock source stop, now goes on, and its forecasts say so."""
+    ledger.register_source(private, "site", clock="wall", step_seconds=3600)
+    v = one(private, champion, "site/a")
+    gone = pd.Timestamp.now("UTC") - v.cutoff
+    assert pd.Timedelta("1h") <= gone < pd.Timedelta("2h30min")
+    assert v.degraded is not None
+    assert "stale: no trusted value in the whole look-back" in v.degraded
 
 
 def test_a_target_silent_beyond_the_look_back_is_still_forecast(
