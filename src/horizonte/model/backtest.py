@@ -33,6 +33,13 @@ LEDGER = (
 )
 
 
+NO_CONTEXT = (
+    BACKTEST.empty()[["unique_id", "cutoff", "ds"]]
+    .assign(lead=0.0, deviation=0.0, unrest=0.0)
+    .astype({"lead": float, "deviation": float, "unrest": float})
+)
+
+
 class Known(NamedTuple):
     """What could be known at one instant: the history frame, and the covariates known ahead or None."""
 
@@ -106,7 +113,7 @@ def backtest(
     rows = pd.concat([part.backtest for part in parts] or [BACKTEST.empty()], ignore_index=True)
     ledger = pd.concat([part.ledger for part in parts] or [pd.DataFrame(columns=list(LEDGER))])
     order = ["model", "unique_id", "cutoff", "ds"]
-    around = pd.concat([part.context for part in parts] or [pd.DataFrame(columns=order[1:])])
+    around = pd.concat([part.context for part in parts] or [NO_CONTEXT])
     return Tried(
         BACKTEST.check(rows.sort_values(order, ignore_index=True)),
         around.reset_index(drop=True),

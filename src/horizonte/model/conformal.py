@@ -22,6 +22,7 @@ from horizonte.prepare.windows import Reals
 
 SHARES = (1 / 48, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # upper ends of the bands, of the horizon
 PRIOR = 20  # cutoffs that a series must have before its own quantiles count half
+MEDIAN = 0.5
 STIR = (0.4, 3.0)  # how far the unrest of one week may narrow or widen the bands
 NORMAL = (-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645)  # of a panel without any residual
 
@@ -49,7 +50,11 @@ class Calibration:
         rows = rows.dropna(subset=["y", "mean"])
         step = freq.step(meta["freq"].iloc[0]).to_timedelta64()
         since = (rows["ds"] - rows["cutoff"]).to_numpy() / step
-        unknown = {"deviation": np.nan, "unrest": np.nan, "lead": since}
+        unknown = {
+            "deviation": np.full(len(rows), np.nan),
+            "unrest": np.full(len(rows), np.nan),
+            "lead": since,
+        }
         rows = rows.assign(**{name: v for name, v in unknown.items() if name not in rows})
         ends = sorted({max(1, int(share * horizon)) for share in SHARES})
         usual_unrest = _usual_unrest(rows)
@@ -148,20 +153,27 @@ def _shrunk(rows: pd.DataFrame, panel: Reals) -> Reals:
 
 def _offsets(rows: pd.DataFrame, bands: int) -> Reals:
     """Return the conformal quantiles ``[band, quantile]`` of the standardised residuals."""
-    whole = _ranked(rows["score"].to_numpy())
-    own = {band: _ranked(part.to_numpy()) for band, part in rows.groupby("band")["score"]}
+    whole = _ranked(rows)
+    own = {band: _ranked(part) for band, part in rows.groupby("band")}
     return np.array([own.get(band, whole) for band in range(bands)])
 
 
-def _ranked(scores: Reals) -> Reals:
-    """Return the scores at the ranks that cover at least their level in a finite sample."""
-    n, ordered = len(scores), np.sort(scores)
-    if n == 0:
+def _ranked(rows: pd.DataFrame) -> Reals:
+    """Return the scores at the ranks that cover at least their level in a finite sample.
+
+    What is exchangeable is a cutoff, not a row: errors of one forecast go together. The sample
+    is as large as its number of cutoffs.
+    """
+    units = len(rows[["unique_id", "cutoff"]].drop_duplicates())
+    if units == 0:
         return np.array(NORMAL)
-    ranks = [np.ceil((n + 1) * q) if q > 0.5 else np.floor((n + 1) * q) for q in QUANTILES]
-    out = ordered[np.clip(np.array(ranks, int) - 1, 0, n - 1)]
-    out[len(QUANTILES) // 2] = np.median(scores)
-    return np.maximum.accumulate(out)
+    outer = [min(1.0, np.ceil((units + 1) * max(q, 1 - q)) / units) for q in QUANTILES]
+    scores = rows["score"].to_numpy()
+    found = [
+        np.median(scores) if q == MEDIAN else np.quantile(scores, o if q > MEDIAN else 1 - o)
+        for q, o in zip(QUANTILES, outer, strict=True)
+    ]
+    return np.maximum.accumulate(found)
 
 
 def _ratio(rows: pd.DataFrame, bands: int) -> list[float]:

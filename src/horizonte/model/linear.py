@@ -7,7 +7,7 @@ wild days of a counter would otherwise bend every hour.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ NEAR = 0.05  # residuals below this share of the scale weigh no more
 FAR = 5.0  # standard deviations beyond which a feature is read as this far
 
 
-_ARRAYS = ("centre", "spread", "weights", "reach", "starts")
+_ARRAYS = ("centre", "spread", "weights", "reach", "unit", "starts")
 
 
 class Lines(NamedTuple):
@@ -42,7 +42,8 @@ class Lines(NamedTuple):
     centre: Reals  # [feature]
     spread: Reals  # [feature]
     weights: Reals  # [band, feature + 1], intercept last
-    reach: Reals  # [2] smallest and largest answer, in scales from the level
+    reach: Reals  # [2] smallest and largest answer, in units off the level
+    unit: Reals  # [] the series' usual scale
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class FittedLinear:
         if not self.series:
             return np.full((len(windows), windows.horizon), np.nan)
         move = self._moves(values, owner, built.values[:, built.names.index("lead")])
-        mean = (built.level + built.scale * move).reshape(len(windows), windows.horizon)
+        moved = np.where(built.scale > 0, self.lines.unit[owner], 0.0)
+        mean = (built.level + moved * move).reshape(len(windows), windows.horizon)
         mean = self.levels.fill(windows, mean)
         mean[(owner < 0).reshape(mean.shape)] = np.nan
         return mean
@@ -87,7 +89,7 @@ class FittedLinear:
         (folder / "linear.json").write_text(json.dumps(card, indent=1))
 
     def _moves(self, values: Reals, owner: np.ndarray, lead: Reals) -> Reals:
-        """Return scales from the level. Summed feature by feature: a row's bits are its own."""
+        """Return units off the level. Summed feature by feature: a row's bits are its own."""
         band = np.maximum(np.searchsorted(self.starts, lead, side="right") - 1, 0)
         total = self.lines.weights[owner, band, -1]
         for j in range(values.shape[1]):
@@ -157,7 +159,8 @@ def _fit(built: Matrix, y: Reals, starts: Reals) -> Lines:
     """Return the lines of one series."""
     moved = built.scale > 0
     values, lead = built.values[moved], built.values[moved, built.names.index("lead")]
-    goal = (y[moved] - built.level[moved]) / built.scale[moved]
+    unit = np.median(built.scale[moved])
+    goal = (y[moved] - built.level[moved]) / unit
     centre, spread = _moments(values)
     z = np.clip(np.nan_to_num((values - centre) / spread), -FAR, FAR)
     band = np.searchsorted(starts, lead, side="right") - 1
@@ -165,12 +168,14 @@ def _fit(built: Matrix, y: Reals, starts: Reals) -> Lines:
     for b in range(len(starts)):
         mine = band == b if (band == b).sum() > 2 * values.shape[1] else np.ones(len(band), bool)
         weights[b] = _ridge(z[mine], goal[mine])
-    return Lines(centre, spread, weights, np.array([goal.min(), goal.max()]))
+    return Lines(centre, spread, weights, np.array([goal.min(), goal.max()]), unit)
 
 
 def _stacked(fits: list[Lines]) -> Lines:
     if not fits:
-        return Lines(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0, 1)), np.zeros((0, 2)))
+        return Lines(
+            np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0, 1)), np.zeros((0, 2)), np.zeros(0)
+        )
     return Lines(*(np.stack(part) for part in zip(*fits, strict=True)))
 
 
@@ -208,8 +213,13 @@ def _aligned(built: Matrix, names: tuple[str, ...]) -> Reals:
 
 
 def _design(built: Matrix) -> Matrix:
-    """Add what a line cannot bend by itself: waves of the day, by kind of day."""
-    found = dict(zip(built.names, built.values.T, strict=True))
+    """Return y's own values in its unit, and add what a line cannot bend: waves of the day.
+
+    A scale that changes from cutoff to cutoff would bend what is proportional.
+    """
+    values = built.values.copy()
+    values[:, : built.own] *= np.where(built.scale > 0, built.scale, 1.0)[:, None]
+    found = dict(zip(built.names, values.T, strict=True))
     hour, weekday = found["hour"], found["weekday"]
     out = {k: v for k, v in found.items() if k not in _BENT}
     for k in range(1, 7):
@@ -218,7 +228,7 @@ def _design(built: Matrix) -> Matrix:
             out[f"rest_hour_{name}{k}"] = found["day_off"] * out[f"hour_{name}{k}"]
     for day in range(7):
         out[f"weekday_{day}"] = (weekday == day).astype(float)
-    return Matrix(tuple(out), np.column_stack(list(out.values())), built.level, built.scale)
+    return replace(built, names=tuple(out), values=np.column_stack(list(out.values())))
 
 
 FAMILIES = {"linear": Linear()}

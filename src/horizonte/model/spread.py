@@ -12,7 +12,7 @@ from horizonte.prepare.calendar import calendar
 from horizonte.prepare.windows import Reals
 
 SLOTS = 48  # local hours of working days, then of days off
-PRIOR = 40.0  # rows that a slot must have before its own error counts half
+PRIOR = 10.0  # rows that a slot must have before its own error counts half
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class Matrix:
     values: Reals  # [cells, features], NaN where unknown
     level: Reals
     scale: Reals
+    own: int  # how many of the first columns are values of y, off the level and over the scale
 
 
 def serving_cells(windows: Windows) -> Cells:
@@ -83,9 +84,13 @@ def matrix(windows: Windows, cells: Cells, *, meta: pd.DataFrame) -> Matrix:
     usable = np.where(scale > 0, scale, 1.0)
     own = {name: (value - level) / usable for name, value in _values(tracks, cells).items()}
     own["spread_day"] = tracks.spread(cells.row, cells.cutoff, windows.steps("P1D")) / usable
-    own["log_scale"] = np.log(usable)
-    columns = own | _covariates(tracks, cells) | _when(windows, cells, tracks, meta)
-    return Matrix(tuple(columns), np.column_stack(list(columns.values())), level, scale)
+    columns = (
+        own
+        | {"log_scale": np.log(usable)}
+        | _covariates(tracks, cells)
+        | _when(windows, cells, tracks, meta)
+    )
+    return Matrix(tuple(columns), np.column_stack(list(columns.values())), level, scale, len(own))
 
 
 def _draw(windows: Windows, row: int, share: int, seed: int) -> tuple[Ints, Ints, Ints]:
@@ -132,6 +137,8 @@ def _covariates(tracks: Tracks, cells: Cells) -> dict[str, Reals]:
         if name in tracks.windows.future:
             out[f"{name}@target"] = tracks.covariate(name, row, target)
             out[f"{name}@week"] = tracks.covariate(name, row, target - week)
+            usual = tracks.covariate_mean(name, row, cutoff, week)
+            out[f"{name}@change"] = out[f"{name}@target"] - usual
         else:
             back = tracks.known_back(row, cutoff, target, day)
             out[f"{name}@last"] = tracks.covariate_last(name, row, cutoff)

@@ -23,7 +23,8 @@ METRICS = [
 
 def parameters(section: Mapping[str, Any]) -> pd.DataFrame:
     """Return the parameters of a stage as they were used, one row each."""
-    return pd.DataFrame({"value": {name: str(value) for name, value in section.items()}})
+    shown = {n: ", ".join(map(str, v)) if isinstance(v, list) else v for n, v in section.items()}
+    return pd.DataFrame({"value": {name: str(value) for name, value in shown.items()}})
 
 
 def quality(prepared: pd.DataFrame) -> pd.DataFrame:
@@ -73,7 +74,7 @@ def leaderboard(scores: pd.DataFrame, *, metric: str = "mase") -> pd.DataFrame:
     """Return ``metric`` over all lead times, models by series, best model on average first."""
     whole = scores[scores["bucket"] == "all"]
     table = whole.pivot_table(index="model", columns="unique_id", values=metric, dropna=False)
-    table["mean"] = table.mean(axis=1)
+    table.insert(0, "mean", table.mean(axis=1))
     return table.sort_values("mean").round(3).rename_axis(index=None, columns=None)
 
 

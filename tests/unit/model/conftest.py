@@ -15,15 +15,24 @@ START = pd.Timestamp("2024-01-01", tz="UTC")
 
 def meta_of(ids: list[str], freq: str = "PT1H") -> pd.DataFrame:
     """Return what models read of SERIES for ``ids``."""
-    rows = {"freq": freq, "zone": "Europe/Lisbon", "holidays": "PT", "lower": np.nan, "upper": np.nan}
+    rows = {
+        "freq": freq,
+        "zone": "Europe/Lisbon",
+        "holidays": "PT",
+        "lower": np.nan,
+        "upper": np.nan,
+    }
     return pd.DataFrame({"unique_id": ids}).assign(**rows)
 
 
-def history_of(series: dict[str, np.ndarray], *, step: str = "1h", **covariates: np.ndarray) -> pd.DataFrame:
+def history_of(
+    series: dict[str, np.ndarray], *, step: str = "1h", **covariates: np.ndarray
+) -> pd.DataFrame:
     """Return a panel frame that starts at START, with the same covariates beside every series."""
     parts = [
-        pd.DataFrame({"unique_id": uid, "ds": pd.date_range(START, periods=len(y), freq=step), "y": y})
-        .assign(**{name: values[: len(y)] for name, values in covariates.items()})
+        pd.DataFrame(
+            {"unique_id": uid, "ds": pd.date_range(START, periods=len(y), freq=step), "y": y}
+        ).assign(**{name: values[: len(y)] for name, values in covariates.items()})
         for uid, y in series.items()
     ]
     return pd.concat(parts, ignore_index=True)
@@ -40,7 +49,9 @@ def group_of(history: pd.DataFrame, *, known: list[str], horizon: int = 24) -> G
     return Group("PT1H", horizon, "P28D", meta_of(ids), at, at, history[["unique_id", "ds", "y"]])
 
 
-def folds_of(history: pd.DataFrame, *, count: int = 12, every: str = "29h", horizon: int = 24) -> pd.DataFrame:
+def folds_of(
+    history: pd.DataFrame, *, count: int = 12, every: str = "29h", horizon: int = 24
+) -> pd.DataFrame:
     """Return selection folds at the end of the panel, all served by one fit before them."""
     last = history["ds"].max() - pd.Timedelta(hours=horizon)
     cutoffs = [last - pd.Timedelta(every) * k for k in range(count)][::-1]

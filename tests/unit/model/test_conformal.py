@@ -10,8 +10,16 @@ from horizonte.contracts import QUANTILE_COLUMNS
 from horizonte.model.conformal import Calibration, calibrated
 
 HORIZON = 24
-META = pd.DataFrame({"unique_id": ["a", "b"], "freq": "PT1H", "zone": "Europe/Lisbon", "holidays": None,
-                     "lower": [0.0, np.nan], "upper": np.nan})
+META = pd.DataFrame(
+    {
+        "unique_id": ["a", "b"],
+        "freq": "PT1H",
+        "zone": "Europe/Lisbon",
+        "holidays": None,
+        "lower": [0.0, np.nan],
+        "upper": np.nan,
+    }
+)
 
 
 def rows(uid: str, *, cutoffs: int, start: str, seed: int, size: float = 1.0) -> pd.DataFrame:
@@ -32,8 +40,10 @@ def banded(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
 
 def test_bands_cover_as_often_as_they_say() -> None:
     """On new rows 80 and 90 % bands cover within 3 points, in the calm and the wild hours alike."""
-    test = banded(rows("a", cutoffs=150, start="2024-01-01", seed=1),
-                  rows("a", cutoffs=150, start="2025-01-01", seed=2))
+    test = banded(
+        rows("a", cutoffs=150, start="2024-01-01", seed=1),
+        rows("a", cutoffs=150, start="2025-01-01", seed=2),
+    )
     for low, high, level in (("q10", "q90", 0.8), ("q05", "q95", 0.9)):
         inside = (test["y"] >= test[low]) & (test["y"] <= test[high])
         assert inside.mean() == pytest.approx(level, abs=0.03)
@@ -82,8 +92,9 @@ def test_calibration_survives_json() -> None:
     import json
 
     again = Calibration.from_json(json.loads(json.dumps(fitted.to_json())))
-    pd.testing.assert_frame_equal(calibrated(train, fitted, meta=META), calibrated(train, again, meta=META),
-                                  check_exact=True)
+    pd.testing.assert_frame_equal(
+        calibrated(train, fitted, meta=META), calibrated(train, again, meta=META), check_exact=True
+    )
 
 
 def test_no_residuals_at_all_give_normal_bands() -> None:

@@ -57,7 +57,9 @@ def view(street: pd.DataFrame) -> Windows:
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_saved_models_forecast_the_same_bits(name: str, view: Windows, planted: Planted, tmp_path: Path) -> None:
+def test_saved_models_forecast_the_same_bits(
+    name: str, view: Windows, planted: Planted, tmp_path: Path
+) -> None:
     """A model fitted twice writes equal bytes, and loaded forecasts bit-equally."""
     meta = planted["meta"](["street/one", "street/two"])
     for folder in ("first", "second"):
@@ -95,12 +97,17 @@ def losses(view: Windows) -> dict[str, Windows]:
     unknown = {name: np.full_like(values, np.nan) for name, values in view.future.items()}
     rest = (view.freq, view.horizon)
     states = {
-        "stale": (stale, view.covariates, view.future), "day": (day, view.covariates, view.future),
-        "constant": (constant, view.covariates, view.future), "nothing": (nothing, dark, unknown),
-        "no covariates": (view.y, {}, {}), "dark": (view.y, dark, unknown),
+        "stale": (stale, view.covariates, view.future),
+        "day": (day, view.covariates, view.future),
+        "constant": (constant, view.covariates, view.future),
+        "nothing": (nothing, dark, unknown),
+        "no covariates": (view.y, {}, {}),
+        "dark": (view.y, dark, unknown),
         "no future": (view.y, view.covariates, {}),
     }
-    return {name: Windows(view.unique_id, view.cutoff, *state, *rest) for name, state in states.items()}
+    return {
+        name: Windows(view.unique_id, view.cutoff, *state, *rest) for name, state in states.items()
+    }
 
 
 def test_a_series_that_never_moved_is_named_or_repeated(planted: Planted) -> None:
@@ -109,7 +116,9 @@ def test_a_series_that_never_moved_is_named_or_repeated(planted: Planted) -> Non
     view = windows(history, freq_="PT1H", horizon=24)
     meta = planted["meta"](["a"])
     assert "a" in family("linear").fit(view, meta=meta, seed=1).failed
-    np.testing.assert_array_equal(family("boosting").fit(view, meta=meta, seed=1).predict(view), 7.0)
+    np.testing.assert_array_equal(
+        family("boosting").fit(view, meta=meta, seed=1).predict(view), 7.0
+    )
 
 
 def test_linear_says_nothing_of_unseen_series(view: Windows, planted: Planted) -> None:

@@ -12,14 +12,23 @@ from horizonte.model.families import NAIVES
 from horizonte.model.selection import select
 
 
-def backtest(errors: dict[str, float], *, cutoffs: int = 20, uid: str = "a", seed: int = 0) -> pd.DataFrame:
+def backtest(
+    errors: dict[str, float], *, cutoffs: int = 20, uid: str = "a", seed: int = 0
+) -> pd.DataFrame:
     """Return BACKTEST rows whose models err with the given deviations, independently."""
     random = np.random.default_rng(seed)
     at = pd.date_range("2024-01-01", periods=cutoffs, freq="25h", tz="UTC")
     base = pd.DataFrame({"cutoff": at.repeat(24), "lead": np.tile(np.arange(1, 25), cutoffs)})
-    base = base.assign(ds=base["cutoff"] + pd.to_timedelta(base.pop("lead"), "h"), unique_id=uid,
-                       y=random.normal(100, 10, len(base)), **dict.fromkeys(QUANTILE_COLUMNS, np.nan))
-    parts = [base.assign(model=m, mean=base["y"] + random.normal(0, s, len(base))) for m, s in errors.items()]
+    base = base.assign(
+        ds=base["cutoff"] + pd.to_timedelta(base.pop("lead"), "h"),
+        unique_id=uid,
+        y=random.normal(100, 10, len(base)),
+        **dict.fromkeys(QUANTILE_COLUMNS, np.nan),
+    )
+    parts = [
+        base.assign(model=m, mean=base["y"] + random.normal(0, s, len(base)))
+        for m, s in errors.items()
+    ]
     return BACKTEST.check(pd.concat(parts, ignore_index=True))
 
 
@@ -45,7 +54,9 @@ def test_the_best_naive_ships_where_nothing_beats_it() -> None:
 
 def test_few_cutoffs_borrow_the_panels_weights() -> None:
     """A series with one cutoff mostly follows the panel, one in no fold wholly."""
-    rows = [backtest(WEAK | {"linear": 1.0, "boosting": 6.0}, uid=f"s{i}", seed=i) for i in range(5)]
+    rows = [
+        backtest(WEAK | {"linear": 1.0, "boosting": 6.0}, uid=f"s{i}", seed=i) for i in range(5)
+    ]
     one = backtest(WEAK | {"linear": 6.0, "boosting": 1.0}, uid="new", cutoffs=1, seed=9)
     chosen = select(pd.concat([*rows, one], ignore_index=True))
     assert chosen.of("new")["linear"] > 0.5

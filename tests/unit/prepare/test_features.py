@@ -19,7 +19,9 @@ def panel(hours: int = 60 * 24, seed: int = 0) -> pd.DataFrame:
     for uid, first in (("a", "2024-03-01"), ("b", "2024-03-08")):
         ds = pd.date_range(first, periods=hours, freq="h", tz="UTC")
         part = pd.DataFrame({"unique_id": uid, "ds": ds, "y": random.normal(50, 9, hours)})
-        parts.append(part.assign(heat=random.normal(size=hours), event=random.integers(0, 2, hours)))
+        parts.append(
+            part.assign(heat=random.normal(size=hours), event=random.integers(0, 2, hours))
+        )
     frame = pd.concat(parts, ignore_index=True)
     frame.loc[random.choice(len(frame), 200, replace=False), "y"] = np.nan
     return frame
@@ -45,8 +47,15 @@ def test_rows_after_a_cutoff_change_nothing_of_it() -> None:
         y, heat = whole.y.copy(), whole.covariates["heat"].copy()
         y[:, cutoff + 1 :] = random.choice([np.nan, 1e9], size=y[:, cutoff + 1 :].shape)
         heat[:, cutoff + 1 :] = np.nan
-        changed = Windows(whole.unique_id, whole.cutoff, y, {"heat": heat, "event": whole.covariates["event"]},
-                          whole.future, whole.freq, HORIZON)
+        changed = Windows(
+            whole.unique_id,
+            whole.cutoff,
+            y,
+            {"heat": heat, "event": whole.covariates["event"]},
+            whole.future,
+            whole.freq,
+            HORIZON,
+        )
         found = matrix(changed, cells_of(np.array([cutoff])), meta=META)
         np.testing.assert_array_equal(found.values, expected.values)
         np.testing.assert_array_equal(found.level, expected.level)
@@ -58,9 +67,13 @@ def test_training_and_serving_rows_are_the_same() -> None:
     known = history[["unique_id", "ds", "event"]]
     whole = view(history, known)
     cutoff = whole.cutoff[0] - np.timedelta64(72, "h")
-    seen = history[(history["unique_id"] == "a") & (history["ds"] <= pd.Timestamp(cutoff, tz="UTC"))]
+    seen = history[
+        (history["unique_id"] == "a") & (history["ds"] <= pd.Timestamp(cutoff, tz="UTC"))
+    ]
     served = matrix(one := view(seen, known), serving_cells(one), meta=META)
-    inside = Cells(np.zeros(HORIZON, int), np.full(HORIZON, whole.length - 73), np.arange(1, HORIZON + 1))
+    inside = Cells(
+        np.zeros(HORIZON, int), np.full(HORIZON, whole.length - 73), np.arange(1, HORIZON + 1)
+    )
     trained = matrix(whole, inside, meta=META)
     assert served.names == trained.names
     np.testing.assert_allclose(served.values, trained.values, rtol=0, atol=1e-9)
