@@ -68,18 +68,10 @@ def ingest(
     ] = False,
 ) -> None:
     """Load spreadsheets into the store; what is refused is in the ledger with its reason."""
-    from horizonte import clock, paths
-    from horizonte.ingest import files as batch
-    from horizonte.ingest.sources import find_source, load_sources
-    from horizonte.store.connection import connect
+    from horizonte import clock, jobs
 
-    declared = load_sources(paths.project_root() / "sources.yaml")
-    with connect() as conn:
-        for file in files:
-            result = batch.ingest(
-                conn, file, source=find_source(declared, source), now=clock.now(), again=again
-            )
-            out.print(f"{file}: {result}")
+    for said in jobs.ingest(files, source=source, now=clock.now(), again=again):
+        out.print(said, markup=False)
 
 
 @app.command()

@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
 
+from horizonte import params, paths
 from horizonte.config import settings
 from horizonte.embedded import services
+from horizonte.ingest import files
+from horizonte.ingest.sources import find_source, load_sources
 from horizonte.serve import champion, predict, vintages
 from horizonte.serve.bucket import Bucket
 from horizonte.serve.faults import NoChampion
-from horizonte.store import promotions
+from horizonte.store import prepared, promotions
 from horizonte.store.connection import Connection, connect
+
+
+def ingest(paths_: Sequence[Path], *, source: str, now: datetime, again: bool) -> Iterator[str]:
+    """Load files of a declared source, re-clean what they touched, and say what became of each.
+
+    Raises NotFound for a source that is not declared, and DataFault for a file that is refused
+    as a whole; files before it stay loaded.
+    """
+    root = paths.project_root()
+    declared = find_source(load_sources(root / "sources.yaml"), source)
+    rules = params.load(root / paths.MARKER).clean
+    with connect() as conn:
+        for path in paths_:
+            result = files.ingest(conn, path, source=declared, now=now, again=again)
+            prepared.refresh(conn, result.touched, rules)
+            yield (
+                f"{path.name}: {result.rows_read} readings, {result.accepted} new, "
+                f"{result.unchanged} unchanged, {result.corrected} corrected, {result.refused} refused"
+            )
 
 
 def forecast() -> str:

@@ -91,6 +91,6 @@ def test_evidence_is_of_the_selection_period(project: Project) -> None:
 
 def test_seconds_are_in_the_home(project: Project) -> None:
     """What fits cost is in the home's ledger: tried, failed, seconds per family and fit."""
-    ledger = pd.read_json(Path(project.env["HORIZONTE_HOME"]) / train.LEDGER)
+    ledger = pd.read_json(Path(project.env["HORIZONTE_HOME"]) / train.LEDGERS / "train.json")
     assert {"model", "freq", "tried", "failed", "fit_seconds"} <= set(ledger)
     assert (ledger["failed"] == 0).all()

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class BatchResult:
     """What became of a file's readings: ``rows_read`` is the sum of the four counts after it.
 
-    ``touched`` are the ranges (unique_id, start, end) that changed, both ends included.
+    ``touched`` are the ranges (unique_id, starts_at, ends_at) that changed, half open.
     """
 
     rows_read: int

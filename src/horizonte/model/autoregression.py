@@ -16,6 +16,7 @@ from horizonte.prepare.windows import Reals, Windows
 
 SETTLE = "P14D"  # history before the longest lag, from which missing errors are filled
 PASSES = 4  # in which missing errors and weights settle
+RUNAWAY = 1.5  # times the error of the level alone
 TRANSFORMS = ("none", "sqrt", "log")
 Level = Callable[[Spec, Windows, int], Reals]  # over the last steps and the horizon
 
@@ -57,7 +58,8 @@ def usable_transforms(one: Windows) -> tuple[str, ...]:
 def best(specs: Sequence[Spec], one: Windows, answer: Callable[[Spec, Windows], Reals]) -> Spec:
     """Return the spec with the smallest mean absolute error from cutoffs at the history's end.
 
-    Its level alone competes too, against an autoregression that runs away.
+    Its level alone replaces an autoregression that runs away. A level knows the end that it was
+    fitted on, so being a little better there says nothing.
     """
     back = max(specs[0]["lags"], default=0) + one.steps(SETTLE)
     windows, actual = origins(one, count=28, every="PT25H", back=back)
@@ -68,7 +70,8 @@ def best(specs: Sequence[Spec], one: Windows, answer: Callable[[Spec, Windows], 
         return float(np.nanmean(np.abs(answer(spec, windows) - actual)))
 
     found = min(specs, key=error)
-    return min([found, {**found, "lags": [], "phi": []}], key=error)
+    alone = {**found, "lags": [], "phi": []}
+    return alone if error(found) > RUNAWAY * error(alone) else found
 
 
 def usable_lags(one: Windows) -> list[int]:

@@ -20,6 +20,7 @@ from horizonte.prepare.features import Matrix, matrix, serving_cells, targets, t
 from horizonte.prepare.windows import Reals, Windows
 
 ROWS = 12_000  # bound on the cells that one series is fitted on
+LEAST, TOTAL = 3_000, 1_500_000  # and for a panel of many, where each may have fewer
 BANDS = (
     0.0,
     1 / 16,
@@ -28,7 +29,7 @@ BANDS = (
     1 / 2,
 )  # where bands of lead times start, as shares of the horizon
 PENALTY = 10.0
-REWEIGHTED = 3  # times
+REWEIGHTED = 2  # times
 NEAR = 0.05  # residuals below this share of the scale weigh no more
 FAR = 5.0  # standard deviations beyond which a feature is read as this far
 
@@ -115,9 +116,11 @@ class Linear:
         names: tuple[str, ...] = ()
         fits: dict[str, Lines] = {}
         failed: dict[str, str] = {}
+        share = min(ROWS, max(LEAST, TOTAL // max(1, len(windows))))
         for row, uid in enumerate(windows.unique_id):
             one = windows.take([row])
-            cells = training_cells(one, count=ROWS, seed=seed)
+            seen = int(np.isfinite(one.y).sum())
+            cells = training_cells(one, count=min(share, 2 * seen), seed=seed)
             built = _design(matrix(one, cells, meta=places))
             names, usable = built.names, int((built.scale > 0).sum())
             if usable < 2 * len(names):
@@ -159,7 +162,7 @@ def _fit(built: Matrix, y: Reals, starts: Reals) -> Lines:
     """Return the lines of one series."""
     moved = built.scale > 0
     values, lead = built.values[moved], built.values[moved, built.names.index("lead")]
-    unit = np.median(built.scale[moved])
+    unit = np.asarray(np.median(built.scale[moved]))
     goal = (y[moved] - built.level[moved]) / unit
     centre, spread = _moments(values)
     z = np.clip(np.nan_to_num((values - centre) / spread), -FAR, FAR)
@@ -181,13 +184,23 @@ def _stacked(fits: list[Lines]) -> Lines:
 
 def _ridge(z: Reals, goal: Reals) -> Reals:
     """Return the coefficients, intercept last, that make the absolute error small."""
-    from sklearn.linear_model import Ridge
+    from sklearn.linear_model import ridge_regression
 
-    weight = np.ones(len(goal))
+    weight = np.full(len(goal), 1.0)
     for _ in range(REWEIGHTED + 1):
-        model = Ridge(alpha=PENALTY).fit(z, goal, sample_weight=weight / weight.mean())
-        weight = 1 / np.maximum(np.abs(goal - model.predict(z)), NEAR)
-    return np.array([*model.coef_, model.intercept_])
+        weight = weight / weight.mean()
+        middle, height = weight @ z / len(z), weight @ goal / len(z)
+        slope = ridge_regression(
+            z - middle,
+            goal - height,
+            PENALTY,
+            sample_weight=weight,
+            solver="cholesky",
+            check_input=False,
+        )
+        intercept = height - middle @ slope
+        weight = 1 / np.maximum(np.abs(goal - z @ slope - intercept), NEAR)
+    return np.array([*slope, intercept])
 
 
 def _moments(values: Reals) -> tuple[Reals, Reals]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from horizonte.contracts import BACKTEST
@@ -68,7 +69,9 @@ def train(
         for g, rows in zip(groups, evidence, strict=True)
     ]
     made = list(run(ship, jobs, n_jobs=plan.n_jobs, progress=progress))
-    ledger = pd.concat([tried.ledger, *(costs for _, costs in made)], ignore_index=True)
+    ledger = pd.concat(
+        [p for p in (tried.ledger, *(costs for _, costs in made)) if len(p)], ignore_index=True
+    )
     return Trained(
         {g.freq: f for g, (f, _) in zip(groups, made, strict=True)}, tried.backtest, ledger, skipped
     )
@@ -90,10 +93,9 @@ def ship(
     members: dict[str, Fitted] = {}
     entries = []
     for name in selection.members():
-        needed = [
-            selection.of(u).get(name, 0) > 0 or selection.naive_of(u) == name
-            for u in view.unique_id
-        ]
+        needed = np.array([_needs(selection, str(u), name) for u in view.unique_id], bool)
+        if not needed.any():
+            continue
         model, entry = fit(name, view.take(needed), group=group, seed=seed)
         entries.append(entry | {"fitted_at": at, "shipped": model is not None})
         if model is not None:
@@ -102,6 +104,10 @@ def ship(
     return Forecaster(
         group.freq, group.horizon, group.tail, places(group.meta), members, selection, calibration
     ), pd.DataFrame(entries)
+
+
+def _needs(selection: Selection, unique_id: str, name: str) -> bool:
+    return selection.of(unique_id).get(name, 0) > 0 or selection.naive_of(unique_id) == name
 
 
 def calibrate(evidence: Evidence, selection: Selection, *, group: Group) -> Calibration:

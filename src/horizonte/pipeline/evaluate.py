@@ -25,7 +25,7 @@ from horizonte.model.forecaster import Forecaster
 from horizonte.params import Params
 from horizonte.pipeline import features, files, given, marks
 from horizonte.pipeline.groups import groups, plan
-from horizonte.pipeline.train import scale
+from horizonte.pipeline.train import keep_ledger, scale
 
 PEER = "prophet_default"  # stands on the leaderboard, never in what ships
 KEPT = (NAME, BEST)  # models whose quantiles are kept
@@ -69,6 +69,7 @@ def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = N
     naives = {u: f.selection.naive_of(u) for f in shipped.values() for u in f.meta["unique_id"]}
     found = Evaluated(chosen, folds, rows, scores, naives)
     _write(found, root, scale(panels, folds))
+    keep_ledger(tried.ledger, "evaluate")
     return found
 
 

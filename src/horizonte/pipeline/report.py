@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from horizonte import params, paths
-from horizonte.contracts import BACKTEST, PREPARED
+from horizonte import freq, params, paths
+from horizonte.contracts import BACKTEST, PREPARED, SERIES
 from horizonte.model.ensemble import NAME
 from horizonte.pipeline import files, shell
 from horizonte.report import drift, index, plots
@@ -21,6 +21,7 @@ from horizonte.report.windows import Pair, compare
 
 logger = logging.getLogger(__name__)
 INPUTS, RESIDUALS, QUALITY = "drift_inputs.html", "drift_residuals.html", "quality.html"
+CLEANED, TRAINED, EVALUATED = (f"notebooks/{s}.html" for s in ("clean", "train", "evaluate"))
 
 
 def run(*, root: Path) -> dict[str, Any]:
@@ -33,13 +34,13 @@ def run(*, root: Path) -> dict[str, Any]:
     prepared, backtest = PREPARED.read(root / files.CLEAN), BACKTEST.read(root / files.BACKTEST)
     ours = backtest[backtest["model"] == NAME]
     window = chosen.report.drift_window
-    inputs = inputs_drift(prepared, window=window)
+    inputs = inputs_drift(prepared, series=SERIES.read(root / files.SERIES), window=window)
     past = BACKTEST.read(root / files.SELECTED)
     residuals = residual_drift(pd.concat([past, ours]), window=window)
     pages = root / files.REPORTS
     found = {
         "data_as_of": chosen.snapshot.as_of.isoformat(),
-        "horizon": json.loads(chosen.model_dump_json())["features"]["horizon"],
+        "horizon_hours": chosen.features.horizon / pd.Timedelta(hours=1),
         "test_days": chosen.features.test_days,
         "targets": _targets(root),
         "inputs": _shown(inputs, drift.page(inputs, pages / INPUTS)),
@@ -54,12 +55,26 @@ def run(*, root: Path) -> dict[str, Any]:
     return found
 
 
-def inputs_drift(prepared: pd.DataFrame, *, window: pd.Timedelta) -> list[Pair]:
-    """Return the comparison of every prepared series with its season."""
-    return [
-        compare(str(u), rows.set_index("ds")["y"], window=window)
-        for u, rows in prepared.groupby("unique_id", observed=True)
-    ]
+def inputs_drift(
+    prepared: pd.DataFrame, *, series: pd.DataFrame, window: pd.Timedelta
+) -> list[Pair]:
+    """Return the comparison of every prepared series with its season.
+
+    The current window of a series ends where its source's newest measurement stands, also for
+    a sensor that fell silent before and for values that are known ahead.
+    """
+    facts = series.set_index("unique_id")
+    past = facts.index[facts["known_ahead_hours"] == 0]
+    seen = prepared[prepared["y"].notna() & prepared["unique_id"].isin(past)]
+    newest = seen.groupby(seen["unique_id"].map(facts["source"]))["ds"].max().to_dict()
+    pairs = []
+    for name, rows in prepared.groupby("unique_id", observed=True):
+        own = rows.set_index("ds")["y"]
+        meta = facts.loc[str(name)]
+        end = newest.get(str(meta["source"])) or own.index[-1]
+        grid = pd.date_range(own.index[0], end, freq=freq.step(str(meta["freq"])))
+        pairs.append(compare(str(name), own.reindex(grid), window=window))
+    return pairs
 
 
 def residual_drift(backtest: pd.DataFrame, *, window: pd.Timedelta) -> list[Pair]:
@@ -93,26 +108,21 @@ def _flagged(prepared: pd.DataFrame) -> dict[str, float]:
 
 def _entries(found: dict[str, Any], pages: Path) -> list[Entry]:
     """Return the index's entries; a page that is not there is named without a link."""
+    inputs, residuals = found["inputs"], found["residuals"]
     entries = [
-        ("Forecast quality", index.quality_verdict(found["targets"]), QUALITY),
-        (
-            "Leaderboard and bands",
-            "Every model on the same days, by lead time.",
-            "notebooks/evaluate.html",
-        ),
-        ("Drift of inputs", index.drift_verdict(found["inputs"], what="inputs"), INPUTS),
-        (
+        Entry("Forecast quality", index.quality_verdict(found["targets"]), QUALITY),
+        Entry("Leaderboard and bands", "Every model on the same days, by lead time.", EVALUATED),
+        Entry("Drift of inputs", index.drift_verdict(inputs, what="inputs"), INPUTS, inputs),
+        Entry(
             "Drift of forecast errors",
-            index.drift_verdict(found["residuals"], what="targets' errors"),
+            index.drift_verdict(residuals, what="targets' errors"),
             RESIDUALS,
+            residuals,
         ),
-        ("Cleaning", index.cleaning_verdict(found["flagged"]), "notebooks/clean.html"),
-        ("Training", "What was tried, what was chosen and what ships.", "notebooks/train.html"),
+        Entry("Cleaning", index.cleaning_verdict(found["flagged"]), CLEANED),
+        Entry("Training", "What was tried, what was chosen and what ships.", TRAINED),
     ]
-    return [
-        Entry(title, verdict, link if (pages / link).is_file() else None)
-        for title, verdict, link in entries
-    ]
+    return [e if (pages / str(e.link)).is_file() else replace(e, link=None) for e in entries]
 
 
 def main() -> None:

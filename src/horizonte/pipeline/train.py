@@ -24,7 +24,7 @@ from horizonte.pipeline import files, given
 from horizonte.pipeline.groups import final_fits, groups, plan
 from horizonte.report import card
 
-LEDGER = "ledger/train.json"
+LEDGERS = "ledger"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _write(shown: Shown, root: Path) -> None:
     (root / files.TRAIN_METRICS).write_text(text + "\n", encoding="utf-8")
     series = SERIES.read(root / files.SERIES)
     card.write(folder, card.describe(shown.params, series=series, scores=found))
-    _keep_ledger(shown.trained.ledger, settings().home_folder() / LEDGER)
+    keep_ledger(shown.trained.ledger, "train")
 
 
 def summary(shown: Shown) -> dict[str, dict[str, Any]]:
@@ -136,6 +136,8 @@ def summary(shown: Shown) -> dict[str, dict[str, Any]]:
     }
 
 
-def _keep_ledger(ledger: pd.DataFrame, path: Path) -> None:
+def keep_ledger(ledger: pd.DataFrame, stage: str) -> None:
+    """Write what fits and forecasts of ``stage`` cost into the home: seconds are no result."""
+    path = settings().home_folder() / LEDGERS / f"{stage}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     ledger.to_json(path, orient="records", date_format="iso", indent=1)

@@ -8,6 +8,7 @@ instant; this is where the rule against leakage is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from horizonte.prepare.tracks import Tracks
 from horizonte.prepare.windows import Reals, Windows
 
 Ints = NDArray[np.int64]
+Place = tuple[str, str | None]  # zone, holiday calendar
 DAYS, WEEKS = 7, 4  # how many same times of day and of week a row looks back on
 
 
@@ -63,7 +65,7 @@ def training_cells(windows: Windows, *, count: int, seed: int) -> Cells:
     share = max(1, count // max(1, len(windows)))
     drawn = [_draw(windows, row, share, seed) for row in range(len(windows))]
     nothing = np.zeros(0, np.int64)
-    row, target, lead = (np.concatenate([nothing, *part]) for part in zip(*drawn, strict=True))
+    row, target, lead = (np.concatenate([nothing, *(part[i] for part in drawn)]) for i in range(3))
     return Cells(row, target - lead, lead)
 
 
@@ -168,23 +170,33 @@ def _when(windows: Windows, cells: Cells, tracks: Tracks, meta: pd.DataFrame) ->
 def _calendar(
     windows: Windows, row: Ints, ds: NDArray[np.datetime64], meta: pd.DataFrame
 ) -> dict[str, Reals]:
-    places = meta.set_index("unique_id")[["zone", "holidays"]].reindex(windows.unique_id)
-    keys = list(
-        zip(
-            places["zone"].fillna("UTC"),
-            places["holidays"].where(places["holidays"].notna(), None),
-            strict=True,
-        )
-    )
+    """Return the calendar of ``ds``, from one that covers whatever these windows may ask."""
+    first = windows.history_ds()[:, 0].min() - np.timedelta64(8, "D")  # lags reach back a week
+    count = int((windows.target_ds()[:, -1].max() - first) // windows.step) + 1
+    phase = (windows.cutoff - first) % windows.step
     out: dict[str, Reals] = {}
-    for zone, holidays in dict.fromkeys(keys):
-        mine = np.array([key == (zone, holidays) for key in keys])[row]
-        once, index = np.unique(ds[mine], return_inverse=True)
-        found = calendar(pd.Series(pd.DatetimeIndex(once, tz="UTC")), zone=zone, holidays=holidays)
-        for name, column in found.items():
-            values = out.setdefault(str(name), np.full(len(ds), np.nan))
-            values[mine] = column.to_numpy(float)[index]
+    keys = [(*_place(meta, u), f) for u, f in zip(windows.unique_id, phase, strict=True)]
+    for key in dict.fromkeys(keys):
+        mine = np.array([other == key for other in keys])[row]
+        start = first + key[2]
+        at = ((ds[mine] - start) // windows.step).astype(np.int64)
+        for name, values in _grid(start, count, windows.step, key[:2]).items():
+            out.setdefault(name, np.full(len(ds), np.nan))[mine] = values[at]
     return out
+
+
+def _place(meta: pd.DataFrame, unique_id: str) -> Place:
+    rows = meta.loc[meta["unique_id"] == unique_id, ["zone", "holidays"]]
+    zone, holidays = rows.iloc[0] if len(rows) else ("UTC", None)
+    return str(zone), None if pd.isna(holidays) else str(holidays)
+
+
+@lru_cache(maxsize=16)
+def _grid(start: np.datetime64, count: int, step: np.timedelta64, place: Place) -> dict[str, Reals]:
+    """Return the calendar of ``count`` instants from ``start`` on."""
+    ds = pd.Series(pd.DatetimeIndex(start + step * np.arange(count), tz="UTC"))
+    found = calendar(ds, zone=place[0], holidays=place[1])
+    return {str(name): column.to_numpy(float) for name, column in found.items()}
 
 
 def _mean(values: list[Reals]) -> Reals:

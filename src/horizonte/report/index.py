@@ -12,11 +12,15 @@ TEMPLATE = "index.html.j2"
 
 @dataclass(frozen=True)
 class Entry:
-    """One report: its title, the sentence that says what came of it, and the page or None."""
+    """One report: its title, the sentence that says what came of it, and the page or None.
+
+    ``windows`` are the comparisons behind a sentence on drift, shown below it.
+    """
 
     title: str
     verdict: str
     link: str | None
+    windows: Sequence[Mapping[str, Any]] = ()
 
 
 def quality_verdict(targets: Sequence[Mapping[str, Any]]) -> str:

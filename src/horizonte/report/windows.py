@@ -61,14 +61,14 @@ class Pair:
 def compare(column: str, values: pd.Series, *, window: pd.Timedelta) -> Pair:
     """Compare the last ``window`` of ``values`` with its season; never raises for poor data.
 
-    ``values`` is indexed by UTC instants in order (repeats are fine), NaN where nothing is
-    known. The reference is the same season one year before where that is known and has been
-    seen often enough to know what is usual, else the window before.
+    ``values`` is indexed by UTC instants (repeats are fine), NaN where nothing is known; its
+    last instant ends the current window. The reference is the same season one year before where
+    that is known and seen often enough to know what is usual, else the window before.
     """
     values = values.sort_index()
     if not values.notna().any():
         return _untestable(column, "it holds no values")
-    end = values.index[values.notna()].max()
+    end = values.index[-1]
     if _take(values, end, window) is None:
         return _untestable(column, "less than half of its last window is known")
     reasons = []

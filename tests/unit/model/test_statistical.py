@@ -10,7 +10,7 @@ import pytest
 
 from horizonte.model import autoregression as ar
 from horizonte.model import naive
-from horizonte.model.statistical import FAMILIES
+from horizonte.model.statistical import FAMILIES, forecast
 from horizonte.prepare.windows import Windows
 
 META = pd.DataFrame({"unique_id": ["a"], "zone": ["Australia/Melbourne"], "holidays": ["AU-VIC"]})
@@ -97,6 +97,16 @@ def test_it_wins_the_series_planted_for_it() -> None:
 
     best = min(error(each) for each in naive.FAMILIES.values())
     assert error(family) < 0.9 * best
+
+
+def test_the_autoregression_stays_unless_it_runs_away() -> None:
+    """A level a little better on the end that it was fitted on does not replace the lags."""
+    fitted = family.fit(window(series(100), 2400, back=2400), meta=META, seed=0)
+    spec, one = fitted.series["a"], window(series(100), 2400, back=2400)
+    assert spec["lags"]
+    wild = {**spec, "phi": [1.2] + [0.0] * (len(spec["lags"]) - 1)}
+    assert ar.best([spec], one, forecast)["lags"] == spec["lags"]
+    assert ar.best([wild], one, forecast)["lags"] == []
 
 
 def test_one_row_and_many_give_the_same_bits() -> None:

@@ -51,10 +51,11 @@ def refresh(
 ) -> pd.DataFrame:
     """Rebuild of ``prepared`` what ``affected`` names, reading of ``y`` only what it allows."""
     first, last = y.index.min(), y.index.max()
-    if len(prepared):
-        grown = [(first, prepared["ds"].min()), (prepared["ds"].max(), last)]
-    else:
-        grown = [(first, last)]
+    grown = (
+        [(first, prepared["ds"].min()), (prepared["ds"].max(), last)]
+        if len(prepared)
+        else [(first, last)]
+    )
     new = pd.DataFrame(grown, columns=["starts_at", "ends_at"]).assign(unique_id="s/x")
     found = affected(pd.concat([touched, new]), rules=RULES, series=SERIES)
     for part in found.itertuples():

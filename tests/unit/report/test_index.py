@@ -60,7 +60,12 @@ def test_cleaning_names_the_worst() -> None:
 
 def test_page_escapes_and_links(tmp_path: Path) -> None:
     """Names are escaped, and what has no page has no link."""
-    summary = {"data_as_of": "2020-01-01", "horizon": "PT48H", "test_days": 56, "targets": TARGETS}
+    summary = {
+        "data_as_of": "2020-01-01",
+        "horizon_hours": 48.0,
+        "test_days": 56,
+        "targets": TARGETS,
+    }
     entries = [index.Entry("Quality", "Good.", "q.html"), index.Entry("Gone", "Not made.", None)]
     index.write(tmp_path / "index.html", summary, entries)
     page = (tmp_path / "index.html").read_text()
