@@ -181,10 +181,11 @@ def _renamed(out: Rows, name: str) -> Rows:
 
 
 def main() -> None:
-    """Run every peer and write its rows, and the seconds that each took."""
+    """Run every peer that has not run yet, writing its rows and seconds into the folder ``out``."""
     parser = argparse.ArgumentParser()
     for name in ("features", "folds", "series", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--only", default="", help="peers whose name holds this")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.INFO)
@@ -197,16 +198,17 @@ def main() -> None:
         "statsforecast AutoETS": lambda p: statsforecast(p, seasonal_ets),
         "mlforecast LightGBM": mlforecast,
     }
-    rows, seconds = [], []
+    args.out.mkdir(parents=True, exist_ok=True)
     for iso in sorted(folds["freq"].unique()):
         panel = Panel(args.features, iso, folds)
         for name, peer in peers.items():
-            began = time.perf_counter()
-            rows.append(peer(panel).assign(model=name))
-            seconds.append({"model": name, "freq": iso, "seconds": time.perf_counter() - began})
-            print(json.dumps(seconds[-1]), flush=True)
-    pd.concat(rows, ignore_index=True).to_parquet(args.out)
-    args.out.with_suffix(".json").write_text(json.dumps(seconds))
+            done = args.out / f"{iso} {name}"
+            if args.only in name and not done.with_suffix(".json").is_file():
+                began = time.perf_counter()
+                peer(panel).assign(model=name).to_parquet(done.with_suffix(".parquet"))
+                cost = {"model": name, "freq": iso, "seconds": time.perf_counter() - began}
+                done.with_suffix(".json").write_text(json.dumps(cost))
+                print(json.dumps(cost), flush=True)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[1]
 KEYS = ["unique_id", "cutoff", "ds"]
 
 
-def run_peers(python: Path, data: Path, out: Path) -> None:
-    """Run the peers on the histories in ``data``; their rows go to ``out``."""
+def run_peers(python: Path, data: Path, out: Path, only: str) -> None:
+    """Run the peers that ``out`` lacks on the histories in ``data``; their rows go to ``out``."""
     script = Path(__file__).with_name("_peers.py")
     places = {
         "features": data / "features",
@@ -33,7 +33,9 @@ def run_peers(python: Path, data: Path, out: Path) -> None:
         "out": out,
     }
     arguments = [part for name, path in places.items() for part in (f"--{name}", str(path))]
-    subprocess.run([str(python), str(script), *arguments], check=True, stdout=sys.stderr)
+    subprocess.run(
+        [str(python), str(script), *arguments, "--only", only], check=True, stdout=sys.stderr
+    )
 
 
 def together(ours: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +77,7 @@ def coverage(scores: pd.DataFrame) -> str:
     mean = metrics.average(scores)
     columns = ["model", "coverage_80", "coverage_90", "width_80", "width_90"]
     rows = mean.loc[mean["bucket"] == metrics.ALL, columns].sort_values("model")
-    return markdown(rows.round(3).astype(object).fillna("–"))
+    return markdown(rows.map(lambda v: f"{v:.3f}" if isinstance(v, float) else v))
 
 
 def markdown(frame: pd.DataFrame) -> str:
@@ -86,22 +88,21 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Run the peers, or read an earlier run's rows, and print the tables."""
+    """Run the peers and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT / "data", help="data/ after dvc repro")
     parser.add_argument("--backtest", type=Path, help="our BACKTEST rows of the test period")
     parser.add_argument("--python", type=Path, default=ROOT / ".venv-peers/bin/python")
-    parser.add_argument("--peers", type=Path, help="rows of an earlier run, kept by --keep")
-    parser.add_argument("--keep", type=Path, help="where to leave the rows of this run")
+    parser.add_argument("--keep", type=Path, help="folder of the peers' rows; what is there stays")
+    parser.add_argument("--only", default="", help="run only peers whose name holds this")
     args = parser.parse_args()
-    if args.peers is None and not args.python.is_file():
+    if not args.python.is_file():
         parser.error(f"{args.python} is not there; make it as benchmarks/README.md says")
     with tempfile.TemporaryDirectory() as scratch:
-        rows = args.peers or args.keep or Path(scratch) / "peers.parquet"
-        if args.peers is None:
-            run_peers(args.python, args.data, rows)
-        peers = pd.read_parquet(rows)
-        costs = pd.DataFrame(json.loads(rows.with_suffix(".json").read_text()))
+        kept = args.keep or Path(scratch)
+        run_peers(args.python, args.data, kept, args.only)
+        peers = pd.concat(map(pd.read_parquet, sorted(kept.glob("*.parquet"))), ignore_index=True)
+        costs = pd.DataFrame([json.loads(p.read_text()) for p in sorted(kept.glob("*.json"))])
     folds = FOLD.read(args.data / "features/folds.parquet").query("period == 'test'")
     ours = BACKTEST.read(args.backtest or args.data / "evaluation/backtest.parquet")
     scores = metrics.scores(together(ours, peers), scale=scale(args.data, folds))

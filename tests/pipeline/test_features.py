@@ -59,7 +59,7 @@ def test_nothing_later_changes_a_feature_or_a_forecast(
     model = Forecaster.load(project.root / files.MODEL / "PT30M")
     grid = mine.loc[mine["unique_id"] == targets[0], "ds"].drop_duplicates().sort_values()
     for number, cutoff in enumerate(random.choice(grid.iloc[2000:].to_numpy(), CUTOFFS)):
-        at = pd.Timestamp(cutoff, tz="UTC")
+        at = pd.Timestamp(cutoff)
         fold = Fold(targets, at, at + pd.Timedelta("30min"))
         rows = [mine, _forged(mine, fold.instant, number)]
         made = [_made(r, own, chosen, fold) for r in rows]
