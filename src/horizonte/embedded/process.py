@@ -128,9 +128,19 @@ def is_free(port: int) -> bool:
     return True
 
 
+def come_free(ports: Sequence[int], *, seconds: float = 3.0) -> bool:
+    """Return whether all ``ports`` are free, waiting for a killed owner to let go of them."""
+    deadline = time.monotonic() + seconds
+    while not all(map(is_free, ports)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def free_ports(count: int, *, wanted: Sequence[int] = ()) -> tuple[int, ...]:
     """Return ``count`` distinct free loopback ports: ``wanted`` when all of them are free."""
-    if len(wanted) == count and all(map(is_free, wanted)):
+    if len(wanted) == count and come_free(wanted):
         return tuple(wanted)
     candidates = (port for port in _shuffled(PORTS) if is_free(port))
     return tuple(next(candidates) for _ in range(count))

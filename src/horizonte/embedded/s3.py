@@ -135,7 +135,7 @@ class S3:
 
 
 def _ports(wanted: Sequence[int]) -> tuple[int, ...]:
-    if len(wanted) == len(PORT_FLAGS) and all(map(process.is_free, wanted)):
+    if len(wanted) == len(PORT_FLAGS) and process.come_free(wanted):
         return tuple(wanted)
     while True:
         *others, admin = process.free_ports(len(PORT_FLAGS) - 1)

@@ -53,22 +53,25 @@ def start(*, host: str | None = None, port: int | None = None) -> str:
     """
     setting, folder = settings(), _folder()
     address = _loopback(host or setting.host)
+    found = _found_or_launched(folder, address, port)
+    if running() != found:  # it was dying when found, and its orphaned worker answered for it
+        found = _found_or_launched(folder, address, port)
+    logger.info("forecast service is ready at %s", found.url)
+    return found.url
+
+
+def _found_or_launched(folder: Path, address: str, port: int | None) -> Running:
     with state.lock(folder):
-        adopted = running()
-        if adopted is None:
+        found = running()
+        if found is None:
             _stop_strays(folder)
-        found = adopted or _launch(folder, address, _port(setting, port))
+            found = _launch(folder, address, _port(settings(), port))
     try:
         _await_ready(found)
     except ServiceFault:
-        if adopted and process.alive(adopted.identity):
-            raise
         stop()
-        if not adopted:
-            raise
-        return start(host=host, port=port)  # it died while we looked; its worker is gone now
-    logger.info("forecast service is ready at %s", found.url)
-    return found.url
+        raise
+    return found
 
 
 def serve(*, detach: bool = False) -> str:
