@@ -11,6 +11,7 @@ export ITERATIVE_DO_NOT_TRACK := 1
 export BENTOML_DO_NOT_TRACK := true
 export DO_NOT_TRACK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+unexport PYTHONDONTWRITEBYTECODE  # without cached bytecode every start takes twice as long
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -19,7 +19,7 @@ from horizonte.prepare.windows import Reals, Windows
 if TYPE_CHECKING:
     import lightgbm
 
-ROWS = 100_000  # bound on the cells of a fit, over all series: cost does not grow with the panel
+ROWS = 60_000  # bound on the cells of a fit, over all series: cost does not grow with the panel
 ROUNDS = 200
 ANCHOR = "day_mean"  # the trees learn how the target departs from this seasonal naive
 DROPPED = 0.05  # share of the cells that lose a covariate, so that its absence is learnt

@@ -50,6 +50,7 @@ def affordable(
 
 def _cost(name: str, sample: Windows, *, group: Group, seed: int, times: tuple[int, int]) -> float:
     """Return the seconds that ``times`` (fits, forecasts) of one series would take."""
+    fit(name, sample.take([0]), group=group, seed=seed)  # imports and compilers, paid once
     model, entry = fit(name, sample, group=group, seed=seed)
     each = float(entry["fit_seconds"]) / max(1, len(sample))
     return each * times[0] + (_answer(model, sample) * times[1] if model is not None else 0.0)

@@ -47,22 +47,11 @@ class Calibration:
         series without residuals cannot borrow, without ``unrest`` bands do not follow it, and
         without ``lead`` it counts from the cutoff. Bands are ``SHARES`` of ``horizon`` steps.
         """
-        rows = rows.dropna(subset=["y", "mean"])
-        step = freq.step(meta["freq"].iloc[0]).to_timedelta64()
-        since = (rows["ds"] - rows["cutoff"]).to_numpy() / step
-        unknown = {
-            "deviation": np.full(len(rows), np.nan),
-            "unrest": np.full(len(rows), np.nan),
-            "lead": since,
-        }
-        rows = rows.assign(**{name: v for name, v in unknown.items() if name not in rows})
         ends = sorted({max(1, int(share * horizon)) for share in SHARES})
-        usual_unrest = _usual_unrest(rows)
-        stirred = _stir(rows, usual_unrest)
-        rows = rows.assign(
-            band=_band(rows["lead"].to_numpy(float), ends),
-            error=(rows["y"] - rows["mean"]) / stirred,
-        )
+        rows = _known(rows.dropna(subset=["y", "mean"]), step=freq.step(meta["freq"].iloc[0]))
+        unrest = _usual_unrest(rows)
+        rows["band"] = _band(rows["lead"].to_numpy(float), ends)
+        rows["error"] = (rows["y"] - rows["mean"]) / _stir(rows, unrest)
         usual = rows["error"].abs().groupby([rows["unique_id"], rows["band"]]).transform("mean")
         rows = rows.assign(usual=usual.where(usual > 0, 1.0))
         spread = Spread.of(rows.assign(size=rows["error"].abs() / rows["usual"]), meta=meta)
@@ -75,7 +64,7 @@ class Calibration:
             panel.tolist(),
             _ratio(rows, len(ends)),
             spread,
-            usual_unrest,
+            unrest,
         )
 
     def quantiles(self, rows: pd.DataFrame, *, meta: pd.DataFrame) -> Reals:
@@ -127,6 +116,15 @@ def _band(lead: Reals, ends: list[int]) -> np.ndarray:
     return np.minimum(np.searchsorted(ends, lead, side="left"), len(ends) - 1)
 
 
+def _known(rows: pd.DataFrame, *, step: pd.Timedelta) -> pd.DataFrame:
+    """Return ``rows`` with every column of their certainty, and the number of their forecast."""
+    nothing = np.full(len(rows), np.nan)
+    since = (rows["ds"] - rows["cutoff"]).to_numpy() / step.to_timedelta64()
+    unknown = {"deviation": nothing, "unrest": nothing, "lead": since}
+    rows = rows.assign(**{name: v for name, v in unknown.items() if name not in rows})
+    return rows.assign(issued=rows.groupby(["unique_id", "cutoff"]).ngroup())
+
+
 def _usual_unrest(rows: pd.DataFrame) -> dict[str, float]:
     """Return the geometric mean of each series' unrest over its cutoffs."""
     each = rows.drop_duplicates(["unique_id", "cutoff"])
@@ -142,12 +140,12 @@ def _stir(rows: pd.DataFrame, usual: dict[str, float]) -> Reals:
 
 
 def _units(rows: pd.DataFrame, bands: int) -> list[float]:
-    usual = rows.groupby("band")["error"].apply(lambda e: float(e.abs().mean()))
+    usual = rows["error"].abs().groupby(rows["band"]).mean()
     return [float(v) for v in usual.reindex(range(bands)).ffill().bfill()]
 
 
 def _shrunk(rows: pd.DataFrame, panel: Reals) -> Reals:
-    cutoffs = rows["cutoff"].nunique()
+    cutoffs = rows["issued"].nunique()
     return (cutoffs * _offsets(rows, len(panel)) + PRIOR * panel) / (cutoffs + PRIOR)
 
 
@@ -164,7 +162,7 @@ def _ranked(rows: pd.DataFrame) -> Reals:
     What is exchangeable is a cutoff, not a row: errors of one forecast go together. The sample
     is as large as its number of cutoffs.
     """
-    units = len(rows[["unique_id", "cutoff"]].drop_duplicates())
+    units = rows["issued"].nunique()
     if units == 0:
         return np.array(NORMAL)
     outer = [min(1.0, np.ceil((units + 1) * max(q, 1 - q)) / units) for q in QUANTILES]

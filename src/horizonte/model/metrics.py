@@ -84,10 +84,16 @@ def scores(
     scale; ``wape`` and ``bias`` are shares of the sum of ``|y|``, bias positive when the forecast
     is high; coverages are shares of rows. Where a metric has no rows or no scale it is null.
     """
-    rows = terms(BACKTEST.check(backtest), scale=scale)
+    rows = terms(BACKTEST.check(backtest), scale=scale).drop(columns=["cutoff", "ds"])
+    rows = rows.assign(rows=1, off=rows["error"].abs())
     parts = [rows.assign(bucket=ALL), rows.assign(bucket=bucket(rows["lead_time"], buckets))]
-    by = pd.concat(parts, ignore_index=True).dropna(subset="bucket").assign(rows=1)
-    groups = by.assign(off=by["error"].abs()).groupby(["model", "unique_id", "bucket"])
+    scored = [_means(part.drop(columns="lead_time").dropna(subset="bucket")) for part in parts]
+    return SCORE.check(pd.concat(scored).sort_index().reset_index()[SCORE.columns])
+
+
+def _means(rows: pd.DataFrame) -> pd.DataFrame:
+    keys = ["model", "unique_id", "bucket"]
+    groups = rows.astype(dict.fromkeys(keys, "category")).groupby(keys, observed=True)
     total = groups[["rows", "error", "off", "size"]].sum()
     share = total[["error", "off"]].div(total["size"].where(total["size"] > 0), axis=0)
     out = (
@@ -96,7 +102,7 @@ def scores(
         .assign(rows=total["rows"], bias=share["error"], wape=share["off"])
     )
     out["rmsse"] = np.sqrt(out["square"])
-    return SCORE.check(out.drop(columns="square").reset_index()[SCORE.columns])
+    return out.set_axis(pd.MultiIndex.from_frame(out.index.to_frame().astype(str)))
 
 
 def bucket(lead_time: pd.Series, upper_ends: Sequence[str]) -> pd.Series:

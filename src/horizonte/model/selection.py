@@ -12,7 +12,7 @@ from horizonte.prepare.windows import Reals
 
 ROUNDS = 20  # of greedy selection with replacement: weights are multiples of 1/20 before shrinking
 PRIOR = 10  # cutoffs that a series must have before its own weights count half
-LEAST = 0.04  # smaller weights are not worth a model
+LEAST = 0.075  # smaller weights are not worth a model
 
 
 @dataclass(frozen=True)

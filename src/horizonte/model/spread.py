@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from horizonte.prepare.calendar import calendar
+from horizonte.prepare.features import places
 from horizonte.prepare.windows import Reals
 
 SLOTS = 48  # local hours of working days, then of days off
@@ -24,33 +25,29 @@ class Spread:
     @classmethod
     def of(cls, rows: pd.DataFrame, *, meta: pd.DataFrame) -> Spread:
         """Fit on rows (unique_id, ds, size), ``size`` being an absolute error over its usual one."""
-        slots = {}
-        for uid, mine in rows.groupby("unique_id"):
-            at = slot(mine["ds"], str(uid), meta=meta)
-            total = np.bincount(at, weights=mine["size"], minlength=SLOTS)
-            count = np.bincount(at, minlength=SLOTS)
-            slots[str(uid)] = [float(v) for v in (total + PRIOR) / (count + PRIOR)]
-        return cls(slots)
+        owner, ids = pd.factorize(rows["unique_id"], sort=True)
+        at = owner * SLOTS + slots(rows, meta=meta)
+        count = np.bincount(at, minlength=len(ids) * SLOTS)
+        total = np.bincount(at, weights=rows["size"], minlength=len(ids) * SLOTS)
+        factors = ((total + PRIOR) / (count + PRIOR)).reshape(len(ids), SLOTS)
+        return cls({str(uid): own.tolist() for uid, own in zip(ids, factors, strict=True)})
 
     def at(self, rows: pd.DataFrame, *, meta: pd.DataFrame) -> Reals:
         """Return the factor of each of ``rows`` (unique_id, ds); 1 for a series never fitted."""
-        out = np.ones(len(rows))
-        for uid, index in rows.groupby("unique_id").indices.items():
-            if uid in self.slots:
-                mine = rows["ds"].iloc[index]
-                out[index] = np.array(self.slots[str(uid)])[slot(mine, str(uid), meta=meta)]
-        return out
+        owner, ids = pd.factorize(rows["unique_id"])
+        table = np.array([self.slots.get(str(uid), [1.0] * SLOTS) for uid in ids])
+        found: Reals = table.reshape(len(ids), SLOTS)[owner, slots(rows, meta=meta)]
+        return found
 
 
-def slot(ds: pd.Series, unique_id: str, *, meta: pd.DataFrame) -> NDArray[np.int64]:
-    """Return the slot of each instant in the calendar of its series."""
-    place = meta.loc[meta["unique_id"] == unique_id, ["zone", "holidays"]]
-    zone, holidays = place.iloc[0] if len(place) else ("UTC", None)
-    index, once = pd.factorize(ds)
-    found = calendar(
-        pd.Series(once),
-        zone=zone,
-        holidays=None if pd.isna(holidays) else holidays,
-    )
-    slots: NDArray[np.int64] = (found["hour"] // 1 + 24 * found["day_off"]).to_numpy(np.int64)
-    return slots[index]
+def slots(rows: pd.DataFrame, *, meta: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the slot of each of ``rows`` (unique_id, ds) in the calendar of its series."""
+    known, out = places(meta), np.zeros(len(rows), np.int64)
+    owner, ids = pd.factorize(rows["unique_id"])
+    where = [known.get(str(uid), ("UTC", None)) for uid in ids]
+    for place in dict.fromkeys(where):
+        mine = np.array([other == place for other in where])[owner]
+        index, once = pd.factorize(rows["ds"][mine])
+        found = calendar(pd.Series(once), zone=place[0], holidays=place[1])
+        out[mine] = (found["hour"] // 1 + 24 * found["day_off"]).to_numpy(np.int64)[index]
+    return out

@@ -55,14 +55,13 @@ def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = N
     tried = backtest(
         panels, folds, families=families, seed=chosen.train.seed, n_jobs=joblib.cpu_count()
     )
-    rows = pd.concat(
-        [
-            rated(
-                tried.backtest, evidence, group=g, shipped=shipped[g.freq], around=_around(root, g)
-            )
-            for g in panels
-        ]
+    work = (
+        joblib.delayed(rated)(
+            tried.backtest, evidence, group=g, shipped=shipped[g.freq], around=_around(root, g)
+        )
+        for g in panels
     )
+    rows = pd.concat(joblib.Parallel(n_jobs=joblib.cpu_count())(work), ignore_index=True)
     scores = metrics.scores(
         rows, scale=scale(panels, folds), buckets=[b.isoformat() for b in chosen.evaluate.buckets]
     )

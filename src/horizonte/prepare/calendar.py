@@ -27,7 +27,7 @@ def calendar(ds: pd.Series, *, zone: str, holidays: str | None) -> pd.DataFrame:
     unknown zone or calendar.
     """
     local = _local(pd.DatetimeIndex(ds), zone)
-    day = local.normalize().tz_localize(None)
+    day = local.normalize()
     holiday = _is_holiday(day, holidays)
     weekday = local.weekday.to_numpy()
     return pd.DataFrame(
@@ -51,8 +51,9 @@ def holiday_dates(calendar_name: str, *, years: range) -> list[pd.Timestamp]:
 
 
 def _local(ds: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
+    """Return what clocks on the wall show; naive, as every field of an aware one is looked up."""
     try:
-        return ds.tz_convert(ZoneInfo(zone))
+        return ds.tz_convert(ZoneInfo(zone)).tz_localize(None)
     except (ZoneInfoNotFoundError, ValueError):
         raise ConfigFault("zone", zone, "an IANA time zone", "write it as Region/City") from None
 

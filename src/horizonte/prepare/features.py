@@ -75,6 +75,12 @@ def targets(windows: Windows, cells: Cells) -> Reals:
     return seen
 
 
+def places(meta: pd.DataFrame) -> dict[str, Place]:
+    """Return the zone and holiday calendar of every series of ``meta``."""
+    rows = zip(meta["unique_id"], meta["zone"], meta["holidays"], strict=True)
+    return {str(uid): (str(zone), None if pd.isna(free) else str(free)) for uid, zone, free in rows}
+
+
 def matrix(windows: Windows, cells: Cells, *, meta: pd.DataFrame) -> Matrix:
     """Return one row of features per cell.
 
@@ -175,20 +181,16 @@ def _calendar(
     count = int((windows.target_ds()[:, -1].max() - first) // windows.step) + 1
     phase = (windows.cutoff - first) % windows.step
     out: dict[str, Reals] = {}
-    keys = [(*_place(meta, u), f) for u, f in zip(windows.unique_id, phase, strict=True)]
+    known = places(meta)
+    each = (known.get(str(uid), ("UTC", None)) for uid in windows.unique_id)
+    keys = [(place, since) for place, since in zip(each, phase, strict=True)]
     for key in dict.fromkeys(keys):
         mine = np.array([other == key for other in keys])[row]
-        start = first + key[2]
+        start = first + key[1]
         at = ((ds[mine] - start) // windows.step).astype(np.int64)
-        for name, values in _grid(start, count, windows.step, key[:2]).items():
+        for name, values in _grid(start, count, windows.step, key[0]).items():
             out.setdefault(name, np.full(len(ds), np.nan))[mine] = values[at]
     return out
-
-
-def _place(meta: pd.DataFrame, unique_id: str) -> Place:
-    rows = meta.loc[meta["unique_id"] == unique_id, ["zone", "holidays"]]
-    zone, holidays = rows.iloc[0] if len(rows) else ("UTC", None)
-    return str(zone), None if pd.isna(holidays) else str(holidays)
 
 
 @lru_cache(maxsize=16)

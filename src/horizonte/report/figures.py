@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, BAND, NAIVE, FLAG = "#1f4e79", "#9dc3e6", "#8a8a8a", "#c55a11"
-WIDTH, ROW = 10.0, 2.1
+WIDTH, ROW, DOTS = 10.0, 2.1, 80
 
 
 def quality(prepared: pd.DataFrame, unique_ids: Sequence[str]) -> Figure:
@@ -118,10 +118,13 @@ def weights(table: pd.DataFrame) -> Figure:
 
 
 def _rows(count: int) -> tuple[Figure, list[Axes]]:
-    figure = _figure(ROW * count)
+    figure = Figure(figsize=(WIDTH, ROW * count), dpi=DOTS)
+    figure.subplots_adjust(
+        left=0.06, right=0.99, bottom=0.4 / count / ROW, top=1 - 0.3 / count / ROW, hspace=0.4
+    )
     return figure, list(figure.subplots(count, 1, squeeze=False)[:, 0])
 
 
 def _figure(height: float) -> Figure:
     """Return a figure outside pyplot's registry: nothing pops up, nothing piles up."""
-    return Figure(figsize=(WIDTH, height), layout="constrained", dpi=80)
+    return Figure(figsize=(WIDTH, height), layout="constrained", dpi=DOTS)

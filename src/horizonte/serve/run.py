@@ -51,27 +51,25 @@ def start(*, host: str | None = None, port: int | None = None) -> str:
     way to a free one when it is taken. Raises ServiceFault for an address other machines can
     reach, a taken port, and a service that does not become ready (with its reason).
     """
-    setting, folder = settings(), _folder()
-    address = _loopback(host or setting.host)
-    found = _found_or_launched(folder, address, port)
-    if running() != found:  # it was dying when found, and its orphaned worker answered for it
-        found = _found_or_launched(folder, address, port)
-    logger.info("forecast service is ready at %s", found.url)
-    return found.url
-
-
-def _found_or_launched(folder: Path, address: str, port: int | None) -> Running:
-    with state.lock(folder):
-        found = running()
-        if found is None:
-            _stop_strays(folder)
-            found = _launch(folder, address, _port(settings(), port))
-    try:
-        _await_ready(found)
-    except ServiceFault:
-        stop()
-        raise
-    return found
+    folder, address = _folder(), _loopback(host or settings().host)
+    while True:
+        with state.lock(folder):
+            found = running()
+            ours = found is None
+            if found is None:
+                _stop_strays(folder)
+                found = _launch(folder, address, _port(settings(), port))
+        if _becomes_ready(found):
+            logger.info("forecast service is ready at %s", found.url)
+            return found.url
+        if ours:
+            stop()
+            raise ServiceFault(
+                "forecast service",
+                "ended on its own",
+                "running",
+                f"read {log_file()}:\n{process.tail(log_file())}",
+            )
 
 
 def serve(*, detach: bool = False) -> str:
@@ -147,27 +145,26 @@ def _launch(folder: Path, host: str, port: int) -> Running:
     return found
 
 
-def _await_ready(found: Running) -> None:
+def _becomes_ready(found: Running) -> bool:
+    """Wait for the service; return False when its process ended meanwhile.
+
+    Raises ServiceFault, with the service stopped, when it says that it cannot or time is up.
+    """
     deadline, reason = time.monotonic() + READY_SECONDS, "no answer yet"
     while time.monotonic() < deadline:
-        if not process.alive(found.identity):
-            raise ServiceFault(
-                "forecast service",
-                "ended on its own",
-                "running",
-                f"read {log_file()}:\n{process.tail(log_file())}",
-            )
         try:
             with urllib.request.urlopen(f"{found.url}/readyz", timeout=5):  # noqa: S310 (ours)
-                if process.alive(found.identity):  # a worker may outlive its killed server
-                    return
+                return process.alive(found.identity)  # a worker may outlive its killed server
         except urllib.error.HTTPError as answer:
             kind, reason = _told(answer)
             if kind == "/problems/no-champion":
                 break
         except OSError:
             pass
+        if not process.alive(found.identity):
+            return False
         time.sleep(0.1)
+    stop()
     raise ServiceFault(
         "forecast service",
         reason,

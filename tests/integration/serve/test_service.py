@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from horizonte import config, jobs
+from horizonte.embedded import process
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.errors import ServiceFault
 from horizonte.retrain.publish import publish
@@ -287,11 +288,6 @@ def _until(client: httpx.Client, condition: Callable[[dict[str, Any]], bool]) ->
     return time.monotonic() - began
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="open defect: restarted right after SIGKILL, the service can answer and yet not be known "
-    "as running, so that a second start or a stop misses it",
-)
 def test_it_restarts_after_a_kill_from_its_cache_without_the_bucket(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +296,7 @@ def test_it_restarts_after_a_kill_from_its_cache_without_the_bucket(
     found = run.running()
     assert found is not None
     os.kill(found.pid, signal.SIGKILL)
+    assert process.wait_until(lambda: not process.alive(found.identity), seconds=30)
     monkeypatch.setenv("HORIZONTE_S3", "http://key:secret@127.0.0.1:9/gone")
     config.settings.cache_clear()
     try:

@@ -38,7 +38,7 @@ def test_linear_wins_what_a_line_explains(planted: Planted) -> None:
     history = planted["history"]({"a": 20 * load + random.normal(0, 1, len(load))}, load=load)
     errors = errors_of(history, ["load"], planted)
     assert errors.idxmin() == "linear"
-    assert errors["linear"] < 0.5 * errors.drop("linear").min()
+    assert errors["linear"] < 0.7 * errors.drop("linear").min()
 
 
 def test_boosting_wins_what_bends(planted: Planted) -> None:
