@@ -55,11 +55,15 @@ format: $(STAMP)  ## put code and notebooks into the house format
 	@$(BIN)/nbstripout notebooks/*.ipynb notebooks/explore/*.ipynb
 
 bench: $(STAMP)  ## measure the promises; see docs/benchmarks.md
+	@test -x .venv-peers/bin/python || { $(BIN)/uv venv --quiet --python $(BIN)/python .venv-peers; \
+	  $(BIN)/uv pip install --quiet --python .venv-peers/bin/python --require-hashes -r requirements/peers.txt; }
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 lock: $(STAMP)  ## resolve requirements anew (needs a package index)
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header requirements/requirements.in -o requirements/lock.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header requirements/peers.in -o requirements/peers.txt
 	@grep -A200 '^uv==' requirements/lock.txt | awk 'NR>1 && /^[a-z]/ {exit} /^    #/ {next} {print}' > requirements/uv.txt
 
 clean:  ## remove the environment and everything that can be made again
