@@ -36,11 +36,17 @@ demo: $(STAMP)  ## everything on real data, then serve until Ctrl-C (DETACH=1 re
 down: $(STAMP)  ## stop every service that was started here
 	@$(BIN)/horizonte down
 
+live: $(STAMP)  ## live readings on the sample: devices, consumer, forecasts, until Ctrl-C
+	@$(BIN)/horizonte live
+
 lab: $(STAMP)  ## JupyterLab with kernel and services up
 	@$(BIN)/horizonte lab
 
 test: $(STAMP)  ## every test that needs nothing outside the Python environment
 	@$(BIN)/python -m pytest $(PYTEST)
+
+torture: $(STAMP)  ## break everything FAULTS times (1000), then count what was lost (about 75 min)
+	@$(BIN)/python -m tests.torture --faults $(or $(FAULTS),1000) --seed $(or $(SEED),7)
 
 check: $(STAMP)  ## lint, format, types, import layers, notebook hygiene
 	@$(BIN)/ruff check .
@@ -69,4 +75,4 @@ lock: $(STAMP)  ## resolve requirements anew (needs a package index)
 clean:  ## remove the environment and everything that can be made again
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup demo down lab test check format bench lock clean
+.PHONY: help setup demo down live lab test torture check format bench lock clean

@@ -10,13 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from horizonte import log
+from horizonte import cli_live, log
 from horizonte.config import settings
 from horizonte.errors import Fault
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 models_app = typer.Typer(no_args_is_help=True, help="The ledger of model versions.")
 app.add_typer(models_app, name="models")
+app.add_typer(cli_live.app)
 out = Console(soft_wrap=True)
 
 Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]
@@ -34,7 +35,7 @@ def main() -> None:
 
 @app.command()
 def up() -> None:
-    """Start the embedded PostgreSQL and S3 (unless a URL is set), or heal them."""
+    """Start the embedded PostgreSQL, S3 and MQTT broker (unless a URL is set), or heal them."""
     from horizonte.embedded import services
 
     services.up()
@@ -136,11 +137,20 @@ def publish(why: Annotated[str, typer.Option(help="the reason, kept in the ledge
 
 
 @app.command()
-def forecast() -> None:
+def forecast(
+    *,
+    only: Annotated[str | None, typer.Option(help="targets of this source")] = None,
+    watch: Annotated[
+        float | None, typer.Option(help="again whenever readings came in; asks every SECONDS")
+    ] = None,
+) -> None:
     """Issue and store a forecast of every target by the champion."""
     from horizonte import jobs
 
-    out.print(jobs.forecast())
+    if watch is None:
+        out.print(jobs.forecast(source=only), markup=False)
+    else:
+        jobs.watch(source=only, seconds=watch, told=lambda text: out.print(text, markup=False))
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -23,6 +24,20 @@ class Settings(BaseSettings):
         description="bucket URL: s3://bucket for AWS, or http(s)://key:secret@host:port/bucket",
     )
     mqtt: str | None = Field(None, description="broker URL: mqtt(s)://user:password@host:port")
+    mqtt_version: Literal["3.1.1", "5"] = Field("3.1.1", description="MQTT version to speak")
+    mqtt_ca: Path | None = Field(None, description="authorities that vouch for the broker (PEM)")
+    mqtt_cert: Path | None = Field(None, description="certificate shown to the broker (PEM)")
+    mqtt_key: Path | None = Field(None, description="key of that certificate (PEM, no passphrase)")
+    mqtt_client_id: str | None = Field(
+        None, min_length=1, max_length=200, description="name of the session kept by the broker"
+    )
+    mqtt_window: int = Field(
+        20_000, ge=1, le=65_535, description="messages that may wait for their acknowledgement"
+    )
+    mqtt_batch: int = Field(2_000, ge=1, le=65_535, description="readings written at once, at most")
+    mqtt_flush_seconds: float = Field(
+        0.5, gt=0, le=60, description="longest wait of a reading for its batch"
+    )
     host: str = Field("127.0.0.1", description="address that the forecast service binds")
     port: int = Field(3000, description="port of the forecast service; 0 takes a free one")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")

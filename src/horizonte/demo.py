@@ -34,7 +34,7 @@ def run(*, detach: bool) -> None:
     """
     root = paths.project_root()
     seconds: dict[str, float] = {}
-    _step("services", "Start the embedded PostgreSQL and S3", services.up, seconds)
+    _step("services", "Start the embedded PostgreSQL and S3", _services, seconds)
     _step(
         "pipeline",
         "Load the sample, train, evaluate, report: dvc repro",
@@ -74,6 +74,10 @@ def _step(name: str, says: str, do: Callable[[], Answer], seconds: dict[str, flo
     seconds[name] = round(time.perf_counter() - began, 2)
     out.print(f"  done in {seconds[name]:.1f} s", style="dim")
     return result
+
+
+def _services() -> None:
+    services.up(("postgres", "s3"))
 
 
 def _dvc(root: Path, command: str) -> None:

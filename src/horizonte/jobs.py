@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 
-from horizonte import params, paths
+from horizonte import clock, params, paths
 from horizonte.config import settings
 from horizonte.embedded import services
-from horizonte.ingest import files
-from horizonte.ingest.sources import find_source, load_sources
+from horizonte.errors import NotFound
+from horizonte.ingest import fetch, files, letters, notes
+from horizonte.ingest import pull as pulling
+from horizonte.ingest.notesheet import Note
+from horizonte.ingest.sources import Source, find_source, load_sources
+from horizonte.params import Rules
 from horizonte.serve import champion, predict, vintages
 from horizonte.serve.bucket import Bucket
 from horizonte.serve.faults import NoChampion
-from horizonte.store import prepared, promotions
+from horizonte.store import prepared, promotions, series
 from horizonte.store.connection import Connection, connect
 
 
@@ -25,37 +30,116 @@ def ingest(paths_: Sequence[Path], *, source: str, now: datetime, again: bool) -
     Raises NotFound for a source that is not declared, and DataFault for a file that is refused
     as a whole; files before it stay loaded.
     """
-    root = paths.project_root()
-    declared = find_source(load_sources(root / "sources.yaml"), source)
-    rules = params.load(root / paths.MARKER).clean
+    declared, rules = _declared(source)
     with connect() as conn:
         for path in paths_:
             result = files.ingest(conn, path, source=declared, now=now, again=again)
-            prepared.refresh(conn, result.touched, rules)
+            prepared.follow(conn, rules)
             yield (
                 f"{path.name}: {result.rows_read} readings, {result.accepted} new, "
                 f"{result.unchanged} unchanged, {result.corrected} corrected, {result.refused} refused"
             )
 
 
-def forecast() -> str:
+def pull(source: str) -> str:
+    """Ask the endpoint of a declared source once; return what it brought."""
+    declared, rules = _declared(source)
+    with connect() as conn:
+        return str(
+            pulling.pull(conn, declared, now=clock.now(), rules=rules, client=fetch.client())
+        )
+
+
+def pull_watch(source: str) -> Iterator[str]:
+    """Ask the endpoint of a declared source at its interval until interrupted; say what came."""
+    declared, rules = _declared(source)
+    stop = Event()
+    client = fetch.client(wait=stop.wait)
+    for found in pulling.watch(
+        declared, connect=connect, now=clock.now, rules=rules, client=client, stop=stop
+    ):
+        yield str(found)
+
+
+def annotate(given: Note | Path) -> notes.Noted:
+    """Keep what people know: one note, or a spreadsheet of many; the prepared database follows."""
+    rules = params.load(paths.project_root() / paths.MARKER).clean
+    with connect() as conn:
+        if isinstance(given, Path):
+            return notes.annotate_file(conn, given, now=clock.now(), rules=rules)
+        return notes.annotate_one(conn, given, now=clock.now(), rules=rules)
+
+
+def replay_letters(which: letters.Which) -> letters.Replayed:
+    """Read refused messages again by the declarations as they are now."""
+    root = paths.project_root()
+    rules = params.load(root / paths.MARKER).clean
+    with connect() as conn:
+        sources = load_sources(root / "sources.yaml").values()
+        return letters.replay(conn, sources, which, rules=rules)
+
+
+def _declared(source: str) -> tuple[Source, Rules]:
+    root = paths.project_root()
+    found = find_source(load_sources(root / "sources.yaml"), source)
+    return found, params.load(root / paths.MARKER).clean
+
+
+def forecast(*, source: str | None = None) -> str:
     """Issue and store a live forecast of every target by the champion; return what was done.
 
-    Raises NoChampion before the first promotion, and the faults of ``predict.forecast``.
+    ``source`` limits it to that source's targets. Raises NoChampion before the first promotion,
+    NotFound for a source without targets, and the faults of ``predict.forecast``.
     """
     with connect() as conn:
-        model = _champion(conn)
-        began = time.perf_counter()
-        made = predict.forecast(
-            conn, model, unique_ids=predict.served(model), now=vintages.database_now(conn)
-        )
-        vintages.issue(conn, made, seconds=time.perf_counter() - began)
+        return _issue(conn, source)
+
+
+def watch(*, source: str | None, seconds: float, told: Callable[[str], None]) -> None:
+    """Issue forecasts whenever readings came in, asking every ``seconds``, until interrupted."""
+    seen = None
+    with connect() as conn:
+        while True:
+            newest = _newest_batch(conn, source)
+            if newest != seen:
+                told(_issue(conn, source))
+                seen = newest
+            time.sleep(seconds)
+
+
+def _issue(conn: Connection, source: str | None) -> str:
+    model = _champion(conn)
+    began = time.perf_counter()
+    made = predict.forecast(
+        conn, model, unique_ids=_targets(conn, model, source), now=vintages.database_now(conn)
+    )
+    vintages.issue(conn, made, seconds=time.perf_counter() - began)
     lines = [
         f"{v.unique_id}: {len(v.rows)} steps of {v.freq} after {v.cutoff:%Y-%m-%d %H:%M}Z"
         + (f" ({v.degraded})" if v.degraded else "")
         for v in made
     ]
     return "\n".join([f"{len(made)} forecasts issued by model {model.version[:12]}", *lines])
+
+
+def _targets(conn: Connection, model: champion.Champion, source: str | None) -> list[str]:
+    served = predict.served(model)
+    if source is None:
+        return served
+    known = series.read(conn)
+    own = sorted(set(served) & set(known.loc[known["source"] == source, "unique_id"]))
+    if not own:
+        raise NotFound("source", source, "one with targets of the champion", f"it serves {served}")
+    return own
+
+
+def _newest_batch(conn: Connection, source: str | None) -> int | None:
+    row = conn.execute(
+        """SELECT max(id) FROM ingest_batch
+           WHERE accepted + corrected > 0 AND (%s::text IS NULL OR source = %s)""",
+        (source, source),
+    ).fetchone()
+    return None if row is None else row[0]
 
 
 def _champion(conn: Connection) -> champion.Champion:

@@ -16,7 +16,7 @@ CONFIG = "notebooks/.jupyter"
 def run() -> None:
     """Start the embedded services, then JupyterLab on loopback until Ctrl-C; raise ServiceFault."""
     root = paths.project_root()
-    services.up()
+    services.up(("postgres", "s3"))
     env = os.environ | {"JUPYTER_CONFIG_DIR": str(root / CONFIG), "JUPYTER_NO_CONFIG": ""}
     command = [
         sys.executable,

@@ -119,7 +119,7 @@ def kept() -> Callable[[Endpoints], bool]:
 
 def _enter(patch: pytest.MonkeyPatch, home: Path) -> None:
     patch.setenv("HORIZONTE_HOME", str(home))
-    for name in ("HORIZONTE_DATABASE", "HORIZONTE_S3"):
+    for name in ("HORIZONTE_DATABASE", "HORIZONTE_S3", "HORIZONTE_MQTT"):
         patch.delenv(name, raising=False)
     config.settings.cache_clear()
 

@@ -31,7 +31,7 @@ def test_ready_means_a_real_query_and_a_real_object(
             for name in ("fsync", "synchronous_commit", "full_page_writes")
         ]
     assert durable == [("on",)] * 3
-    assert [row.state for row in services.status()] == ["running", "running"]
+    assert [row.state for row in services.status()] == ["running"] * 3
     assert not any(str(found.s3.secret) in str(row) for row in services.status())
 
 
@@ -76,7 +76,7 @@ def test_concurrent_first_starts_make_one_of_each(
     assert [start.wait(120) for start in starts] == [0, 0]
     recorded = {record.pid for record in state.read(home).values()}
     assert set(_servers(home)) == recorded
-    assert services.down() == ["postgres", "s3"]
+    assert services.down() == ["postgres", "s3", "mqtt"]
     assert services.down() == []
     assert _servers(home) == []
 
@@ -92,7 +92,7 @@ def test_two_homes_live_side_by_side(
         patch.setenv("HORIZONTE_HOME", str(tmp_path / "second"))
         config.settings.cache_clear()
         assert services.up(link_project=False).database != found.database
-        assert services.down() == ["postgres", "s3"]
+        assert services.down() == ["postgres", "s3", "mqtt"]
     config.settings.cache_clear()
     assert kept(found)
 
@@ -104,10 +104,11 @@ def test_a_set_url_is_used_and_nothing_started(
     home = enter(tmp_path / "none")
     monkeypatch.setenv("HORIZONTE_DATABASE", "postgresql://u:p@db.example.org/x")
     monkeypatch.setenv("HORIZONTE_S3", "http://k:s@s3.example.org/b")
+    monkeypatch.setenv("HORIZONTE_MQTT", "mqtt://u:p@mqtt.example.org")
     config.settings.cache_clear()
     found = services.up(link_project=False)
     assert (found.database, found.s3.bucket) == ("postgresql://u:p@db.example.org/x", "b")
-    assert [(row.state, ":p@" in row.url) for row in services.status()] == [("external", False)] * 2
+    assert [(row.state, ":p@" in row.url) for row in services.status()] == [("external", False)] * 3
     assert services.down() == []
     assert not home.exists()
 
@@ -143,7 +144,8 @@ def _dvc(arguments: str) -> None:
 
 
 def _servers(home: Path) -> list[int]:
-    """The pids of all weeds in the home and of all postgres processes but the servers' own."""
+    """The pids of the home's weeds and brokers and of its postgres processes but their own."""
     weeds = [found.pid for found in process.strays("weed", home / "s3")]
     posts = [found.pid for found in process.strays("postgres", home / "postgres" / "data")]
-    return weeds + [pid for pid in posts if psutil.Process(pid).ppid() not in posts]
+    brokers = [found.pid for found in process.strays("python", home / "mqtt")]
+    return weeds + brokers + [pid for pid in posts if psutil.Process(pid).ppid() not in posts]

@@ -21,7 +21,7 @@ Kept = Callable[[Endpoints], bool]
 Enter = Callable[[Path], Path]
 
 
-@pytest.mark.parametrize("names", [("postgres",), ("s3",), ("postgres", "s3")])
+@pytest.mark.parametrize("names", [("postgres",), ("s3",), ("mqtt",), services.NAMES])
 def test_up_heals_after_a_kill(
     rented: Path, found: Endpoints, kept: Kept, names: tuple[str, ...]
 ) -> None:
@@ -67,7 +67,7 @@ def test_a_hanging_server_is_replaced(
 def test_a_taken_port_is_given_up(rented: Path, found: Endpoints, kept: Kept) -> None:
     """Ports that somebody else took while we were down are replaced; the data are the same."""
     services.down()
-    ports = [state.read(rented)[name].ports[0] for name in ("postgres", "s3")]
+    ports = [state.read(rented)[name].ports[0] for name in services.NAMES]
     thieves = [socket.create_server((process.LOOPBACK, port)) for port in ports]
     try:
         moved = services.up(link_project=False)
@@ -76,6 +76,7 @@ def test_a_taken_port_is_given_up(rented: Path, found: Endpoints, kept: Kept) ->
             thief.close()
     assert moved.database != found.database
     assert moved.s3.endpoint != found.s3.endpoint
+    assert moved.mqtt != found.mqtt
     assert kept(moved)
 
 
@@ -85,6 +86,7 @@ def test_a_lost_state_file_heals(rented: Path, found: Endpoints, kept: Kept) -> 
     (rented / "services.json").unlink()
     renewed = services.up(link_project=False)
     assert renewed.s3.secret != found.s3.secret
+    assert renewed.mqtt != found.mqtt
     assert not any(process.alive(record.identity) for record in before.values())
     assert kept(renewed)
 

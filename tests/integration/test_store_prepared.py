@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import psycopg
 import pytest
 
 from horizonte import params, paths
@@ -36,13 +37,19 @@ def in_full(conn: Connection, name: str) -> pd.DataFrame:
     )
 
 
+def followed(conn: Connection, name: str) -> int:
+    """Let the prepared database follow; return how many rows of ``name`` that changed."""
+    return prepared.follow(conn, RULES, [name]).changed.get(name, 0)
+
+
 def test_prepared_is_clean_of_the_current_observations(
     store: Connection, declare: Declare, load: Load
 ) -> None:
     """After a first load and refresh the table is what cleaning gives; a rebuild finds no work."""
     declare("fresh", lower=0.0)
     rows = history("fresh", 2000).drop(index=[5, 6, *range(300, 400)])
-    assert prepared.refresh(store, load(rows).touched, RULES) == 2000
+    load(rows)
+    assert followed(store, "fresh") == 2000
     found = prepared.read(store, ["fresh"])
     assert PREPARED.check(found).equals(found)
     pd.testing.assert_frame_equal(found, in_full(store, "fresh"))
@@ -62,28 +69,58 @@ def test_incremental_equals_full(
         kind = rng.integers(5) if turn else 0
         if kind == 4:
             start = whole["ds"].iloc[rng.integers(6000)]
-            touched = pd.DataFrame([{
+            known.add(store, pd.DataFrame([{
                 "unique_id": name, "starts_at": start, "ends_at": start + pd.Timedelta("5h"),
                 "kind": "ignore", "note": "", "available_at": start,
-            }])  # fmt: skip
-            known.add(store, touched)
+            }]))  # fmt: skip
         else:
             first = int(rng.integers(5900))
             rows = whole.iloc[first : first + int(rng.choice([1, 3, 40, 800]))]
             wrong = {1: 500.0, 2: -5.0, 3: 11.0}.get(int(kind))
-            touched = load(rows if wrong is None else rows.assign(y=wrong)).touched
-        prepared.refresh(store, touched, RULES)
+            load(rows if wrong is None else rows.assign(y=wrong))
+        followed(store, name)
     pd.testing.assert_frame_equal(prepared.read(store, [name]), in_full(store, name))
 
 
 def test_small_change_rewrites_little(store: Connection, declare: Declare, load: Load) -> None:
     """One new reading at the end of a long series writes one row, not the series."""
     declare("little")
-    prepared.refresh(store, load(history("little", 5000)).touched, RULES)
-    new = history("little", 5001).iloc[-1:]
-    assert prepared.refresh(store, load(new).touched, RULES) <= 3
+    load(history("little", 5000))
+    followed(store, "little")
+    load(history("little", 5001).iloc[-1:])
+    assert followed(store, "little") <= 3
 
 
-def test_nothing_touched_changes_nothing(store: Connection) -> None:
-    """An append without news refreshes nothing."""
-    assert prepared.refresh(store, ledger.Counts().touched, RULES) == 0
+def test_nothing_touched_changes_nothing(store: Connection, declare: Declare, load: Load) -> None:
+    """Where nothing was appended, or the same again, there is nothing to follow."""
+    declare("still")
+    load(history("still", 50))
+    followed(store, "still")
+    load(history("still", 50))
+    assert prepared.follow(store, RULES, ["still"]) == prepared.Followed({}, {})
+
+
+def test_what_a_killed_follower_took_is_taken_up_again(
+    store: Connection, database_url: str, declare: Declare, load: Load
+) -> None:
+    """A follower that dies in the middle leaves its stretch to the next one."""
+    declare("killed")
+    load(history("killed", 100))
+    dying = psycopg.connect(database_url)
+    dying.execute("DELETE FROM prepared.stale WHERE unique_id = 'killed'")
+    dying.close()
+    assert followed(store, "killed") == 100
+
+
+def test_a_series_that_cannot_be_cleaned_stops_no_other(
+    store: Connection, declare: Declare, load: Load
+) -> None:
+    """It is named, waits for the next call, and the others are cleaned."""
+    for name in ("broken", "sound"):
+        declare(name)
+        load(history(name, 30))
+    store.execute("UPDATE series SET freq = 'nonsense' WHERE unique_id = 'broken'")
+    found = prepared.follow(store, RULES, ["broken", "sound"])
+    assert (list(found.failed), found.changed) == (["broken"], {"sound": 30})
+    store.execute("UPDATE series SET freq = 'PT1H' WHERE unique_id = 'broken'")
+    assert followed(store, "broken") == 30

@@ -1,1 +1,1 @@
-"""PostgreSQL and S3 that come with the Python environment, on loopback, as whoever starts them."""
+"""PostgreSQL, S3 and MQTT out of the Python environment, on loopback, as whoever starts them."""

@@ -1,4 +1,4 @@
-"""Where the database and the bucket are, embedded or set."""
+"""Where the database, the bucket and the broker are, embedded or set."""
 
 from __future__ import annotations
 
@@ -60,10 +60,11 @@ class S3Settings:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where database and bucket are; asking for one that was never started is a ServiceFault."""
+    """Where the services are; asking for one that was never started is a ServiceFault."""
 
     database_url: str | None = field(repr=False)
     bucket: S3Settings | None
+    broker_url: str | None = field(default=None, repr=False)
 
     @property
     def database(self) -> str:
@@ -78,6 +79,13 @@ class Endpoints:
         if self.bucket is None:
             raise _absent("s3")
         return self.bucket
+
+    @property
+    def mqtt(self) -> str:
+        """The broker's URL, with its password."""
+        if self.broker_url is None:
+            raise _absent("mqtt")
+        return self.broker_url
 
 
 def without_secret(url: str) -> str:

@@ -13,13 +13,14 @@ from typing import NamedTuple
 from horizonte import config, paths
 from horizonte.embedded import dvc, process, state, supervisor
 from horizonte.embedded.endpoints import Endpoints, S3Settings, without_secret
+from horizonte.embedded.mqtt import Mqtt
 from horizonte.embedded.postgres import Postgres
 from horizonte.embedded.s3 import S3
 from horizonte.embedded.state import Record
 from horizonte.embedded.supervisor import Service
 from horizonte.errors import ConfigFault, ServiceFault
 
-NAMES = ("postgres", "s3")
+NAMES = ("postgres", "s3", "mqtt")
 
 
 class Status(NamedTuple):
@@ -37,7 +38,7 @@ class Status(NamedTuple):
 
 
 def up(names: Sequence[str] = NAMES, *, link_project: bool = True) -> Endpoints:
-    """Return the endpoints once each named service has answered a real query or signed PUT.
+    """Return the endpoints once each named service has answered a query, a PUT or a message.
 
     Services that run are kept, dead or hanging ones are started again, those with a URL of
     their own in the settings are left alone. Safe to call twice and from several processes.
@@ -55,26 +56,31 @@ def up(names: Sequence[str] = NAMES, *, link_project: bool = True) -> Endpoints:
 
 
 def endpoints() -> Endpoints:
-    """Return where database and bucket are, set or embedded; starts and asks nothing."""
+    """Return where each service is, set or embedded; starts and asks nothing."""
     setting = config.settings()
-    database = setting.database
+    database, broker = setting.database, setting.mqtt
     bucket = S3Settings.parse(setting.s3) if setting.s3 else None
-    if database and bucket:
-        return Endpoints(database, bucket)
-    home = setting.home_folder()
+    try:
+        home = setting.home_folder()
+    except ConfigFault:
+        # A service outside any project needs no home while it has a database and a bucket.
+        if database and bucket:
+            return Endpoints(database, bucket, broker)
+        raise
     records = state.read(home)
     if not database and "postgres" in records:
         database = Postgres(home).url(records["postgres"])
     if not bucket and "s3" in records:
         bucket = S3(home).settings(records["s3"])
-    return Endpoints(database, bucket)
+    if not broker and "mqtt" in records:
+        broker = Mqtt(home).url(records["mqtt"])
+    return Endpoints(database, bucket, broker)
 
 
 def status() -> list[Status]:
     """Return one row per service; embedded ones that run are asked a real question."""
-    home = config.settings().home_folder()
+    home, outside = config.settings().home_folder(), _outside()
     records = state.read(home)
-    outside = {"postgres": config.settings().database, "s3": config.settings().s3}
     return [
         Status(name, "external", without_secret(url), None, None, "set in the environment")
         if (url := outside[name])
@@ -115,17 +121,20 @@ def link(s3: S3Settings, *, project: Path | None = None) -> None:
 
 
 def _services(home: Path) -> dict[str, Service]:
-    return {"postgres": Postgres(home), "s3": S3(home)}
+    return {"postgres": Postgres(home), "s3": S3(home), "mqtt": Mqtt(home)}
+
+
+def _outside() -> dict[str, str | None]:
+    setting = config.settings()
+    return {"postgres": setting.database, "s3": setting.s3, "mqtt": setting.mqtt}
 
 
 def _embedded(names: Sequence[str]) -> list[Service]:
-    setting = config.settings()
-    services = _services(setting.home_folder())
+    services, outside = _services(config.settings().home_folder()), _outside()
     if unknown := set(names) - set(services):
         raise ServiceFault(
             "service", sorted(unknown)[0], f"one of {', '.join(services)}", "name one of these"
         )
-    outside = {"postgres": setting.database, "s3": setting.s3}
     return [services[name] for name in names if not outside[name]]
 
 

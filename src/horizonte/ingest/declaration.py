@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from horizonte import freq as grids
 from horizonte.errors import Fault
+from horizonte.ingest.feeds import Endpoint, Topic
 
 MISSING = ("", "-", "--", "NA", "N/A", "#N/A", "#N/D", "null", "NULL")
 
@@ -68,7 +69,7 @@ class Channel(BaseModel):
 
 
 class Source(BaseModel):
-    """One source of files: how to read them, and the series that they carry."""
+    """One source of readings: how its files and messages are read, and the series they carry."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -105,7 +106,11 @@ class Source(BaseModel):
     freq: Freq
     publication_lag: Span = "PT0S"
     clock: Literal["wall", "recorded"] = "wall"
-    series: dict[str, Channel] = Field(min_length=1)
+    topics: tuple[Topic, ...] = Field((), description="MQTT messages that carry its readings")
+    endpoint: Endpoint | None = Field(None, description="HTTP endpoint that `pull` asks")
+    skew: Span = Field("PT5M", description="how far ahead of arrival a live reading may be")
+    new_series: int = Field(0, ge=0, le=100_000, description="undeclared series it may register")
+    series: dict[str, Channel] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -124,6 +129,8 @@ class Source(BaseModel):
         if len(self.timestamp) > 2:
             raise ValueError("timestamp takes one column, or a date column and a time column")
         ids = [self.unique_id(key) for key in self.series]
+        if not ids and not self.new_series:
+            raise ValueError("declare at least one series, or allow new_series")
         if repeated := {i for i in ids if ids.count(i) > 1}:
             raise ValueError(f"series: unique_id {sorted(repeated)[0]!r} is declared twice")
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,14 @@ def find_source(sources: dict[str, Source], name: str) -> Source:
     return sources[name]
 
 
-def series_of(source: Source) -> pd.DataFrame:
-    """Return the SERIES rows that ``source`` declares."""
+def series_of(source: Source, *, new: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the SERIES rows that ``source`` declares, or those of ``new`` unique_ids of it."""
+    channels = {source.unique_id(key): channel for key, channel in source.series.items()}
+    if new is not None:
+        channels = dict.fromkeys(new, Channel())
     rows = [
         {
-            "unique_id": source.unique_id(key),
+            "unique_id": unique_id,
             "freq": source.freq,
             "unit": channel.unit,
             "zone": source.zone,
@@ -56,7 +60,7 @@ def series_of(source: Source) -> pd.DataFrame:
             "holidays": channel.holidays,
             "source": source.name,
         }
-        for key, channel in source.series.items()
+        for unique_id, channel in channels.items()
     ]
     return SERIES.check(pd.DataFrame(rows))
 

@@ -36,7 +36,7 @@ def clean(
 
     A grid runs from the series' first ds to its last; with ``until`` to the cell that holds
     it, and rows after it are dropped, for all that are not known ahead. Only annotations of
-    kind ``ignore`` count here, all that are given. Raises NotFound for a series that ``series``
+    kinds ``ignore`` and ``shutdown`` count here, all that are given. Raises NotFound for a series that ``series``
     does not declare.
     """
     cleaned = []

@@ -16,7 +16,7 @@ from horizonte.prepare import flags, impute, spikes
 from horizonte.prepare.grid import Flags, Grid, Ints, Reals, nanoseconds, spread
 from horizonte.prepare.reach import Widths
 
-IGNORE = "ignore"
+IGNORED = ("ignore", "shutdown")  # kinds of annotations that take readings out
 DEGREES = ("°", "deg", "degree", "degrees")
 CODE = {name: code for code, name in enumerate(QUALITY)}
 
@@ -100,7 +100,7 @@ def _refuse(y: Reals, quality: NDArray[np.int8], which: Flags, reason: str) -> N
 def _ignored(annotations: pd.DataFrame | None, unique_id: str) -> Ints:
     if annotations is None or annotations.empty:
         return np.empty((0, 2), dtype=np.int64)
-    own = annotations[(annotations["unique_id"] == unique_id) & (annotations["kind"] == IGNORE)]
+    own = annotations[annotations["unique_id"].eq(unique_id) & annotations["kind"].isin(IGNORED)]
     return np.column_stack((nanoseconds(own["starts_at"]), nanoseconds(own["ends_at"])))
 
 

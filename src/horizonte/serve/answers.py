@@ -16,13 +16,16 @@ from horizonte.config import Settings
 from horizonte.embedded import services
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.errors import Fault, StoreFault
-from horizonte.serve import champion, predict, present, schemas, vintages
+from horizonte.params import Rules
+from horizonte.serve import champion, predict, present, schemas, vintages, writing
 from horizonte.serve.bucket import Bucket
 from horizonte.serve.champion import Champion
 from horizonte.serve.faults import NotReady
 from horizonte.serve.follow import Doors, Follower, Serving
+from horizonte.serve.observations import Call
 from horizonte.store import series as series_store
 from horizonte.store.connection import Connection, connect, ensure_schema
+from horizonte.store.requests import Answer
 
 CONNECTIONS = 6
 CONNECT_SECONDS = 5.0
@@ -128,6 +131,25 @@ class Answers:
             refused=str(refused) if refused else None,
             card=dict(serving.champion.card),
         )
+
+    def observe(self, call: Call) -> Answer:
+        """Store the readings of ``call``; raises as ``writing.observe`` does."""
+        with self._connection() as conn:
+            return writing.observe(conn, call, served=self._rules())
+
+    def annotate(self, call: Call) -> bytes:
+        """Keep the annotations of ``call``; raises as ``writing.annotate`` does."""
+        with self._connection() as conn:
+            return writing.annotate(conn, call, served=self._rules())
+
+    def annotations(self, unique_id: str) -> bytes:
+        """Return the annotations of a series; raises NotFound for an unknown one."""
+        with self._connection() as conn:
+            return writing.annotated(conn, unique_id)
+
+    def _rules(self) -> Rules | None:
+        serving = self._follower.serving
+        return serving.champion.rules if serving else None
 
     def _told(
         self, conn: Connection, model: Champion, sources: Mapping[str, str], request_id: str | None

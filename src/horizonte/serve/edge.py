@@ -19,6 +19,7 @@ from horizonte.serve.problems import Problem
 
 logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 1 << 20
+LARGER_BODIES = {"/observations": 4 << 20}
 TIMEOUT_SECONDS = 30.0
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _QUIET = {"/livez", "/readyz", "/healthz", "/metrics"}
@@ -46,11 +47,16 @@ class _Exchange:
     held: Message | None = None
     answer: bytearray = field(default_factory=bytearray)
 
+    @property
+    def most(self) -> int:
+        """Return how many bytes its body may have."""
+        return _most(self.scope)
+
 
 class ProblemMiddleware:
     """Answers every error as problem details, whoever raised it, and echoes ``X-Request-ID``.
 
-    Bodies above ``MAX_BODY_BYTES`` are refused, answers after ``TIMEOUT_SECONDS`` become 504.
+    Bodies above the limit of their address are refused, answers after ``TIMEOUT_SECONDS`` become 504.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -95,10 +101,10 @@ def _read(exchange: _Exchange, message: Message) -> Message:
     if message["type"] != "http.request":
         return message
     exchange.body += message.get("body", b"")
-    if len(exchange.body) <= MAX_BODY_BYTES:
+    if len(exchange.body) <= exchange.most:
         return message
     exchange.too_large = True
-    del exchange.body[MAX_BODY_BYTES:]
+    del exchange.body[exchange.most :]
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
@@ -167,7 +173,7 @@ def _refused(scope: Scope) -> Problem | None:
         return problems.of("not-local")
     headers = dict(scope["headers"])
     length, media = headers.get(b"content-length", b"0"), headers.get(b"content-type", b"")
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
+    if length.isdigit() and int(length) > _most(scope):
         return problems.of("too-large")
     if (
         scope["method"] == "POST"
@@ -180,6 +186,10 @@ def _refused(scope: Scope) -> Problem | None:
             allowed="application/json",
         )
     return None
+
+
+def _most(scope: Scope) -> int:
+    return LARGER_BODIES.get(scope["path"], MAX_BODY_BYTES)
 
 
 def _local(scope: Scope) -> bool:

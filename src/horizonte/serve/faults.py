@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from horizonte.errors import ServiceFault, StoreFault
+from horizonte.errors import DataFault, ServiceFault, StoreFault
 
 
 class NoHistory(StoreFault):
     """A series in service has no rows in this database."""
+
+
+class MalformedJson(DataFault):
+    """A body that is no JSON at all."""
 
 
 class NotReady(ServiceFault):

@@ -61,11 +61,25 @@ _CATALOGUE = (
         "Use the method that /docs shows for the path.",
     ),
     Kind(
+        "in-progress",
+        409,
+        "The same request is being worked on",
+        "Another request with this Idempotency-Key is not finished yet.",
+        "Wait for the seconds that Retry-After says, then send the same body with the same key.",
+    ),
+    Kind(
+        "key-reused",
+        422,
+        "The Idempotency-Key belongs to another body",
+        "A different body was sent with this key before, and answered.",
+        "Make a new key for every new body; keep a key for resending the very same one.",
+    ),
+    Kind(
         "too-large",
         413,
         "The body is too large",
         "The request body is larger than this address reads.",
-        "Ask for fewer series in one request.",
+        "Send fewer rows, or ask for fewer series, in one request.",
     ),
     Kind(
         "unsupported-media-type",

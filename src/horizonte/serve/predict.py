@@ -69,11 +69,24 @@ def forecast(
 
 
 def warm(conn: Connection, champion: Champion) -> None:
-    """Forecast one series of every panel for real, so that the first request finds all loaded."""
+    """Forecast one series of every panel for real, so that the first request finds all loaded.
+
+    A panel of which this database holds nothing is left cold; raises NotFound or NoHistory
+    when that is true of all of them.
+    """
+    known, missing, warmed = set(series_store.read(conn)["unique_id"]), None, False
     for forecaster in champion.forecasters.values():
-        now = pd.Timestamp(0, tz="UTC")
-        one = [str(forecaster.meta["unique_id"].iloc[0])]
-        forecast(conn, champion, unique_ids=one, now=now, purpose="what_if")
+        ids = forecaster.meta["unique_id"].tolist()
+        one = [next((name for name in ids if name in known), str(ids[0]))]
+        try:
+            forecast(
+                conn, champion, unique_ids=one, now=pd.Timestamp(0, tz="UTC"), purpose="what_if"
+            )
+            warmed = True
+        except (NotFound, NoHistory) as why:
+            missing = why
+    if missing is not None and not warmed:
+        raise missing
 
 
 def steps_of(horizon: int | str | None, iso: str, reach: int) -> int:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from horizonte.errors import DataFault, Fault, ModelFault, NotFound, StoreFault
-from horizonte.serve.faults import NoChampion, NoHistory, NotReady
+from horizonte.serve.faults import MalformedJson, NoChampion, NoHistory, NotReady
 from horizonte.serve.kinds import KINDS, Kind
+from horizonte.store.requests import InProgress, KeyReused
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_VALUE = 200
@@ -31,11 +32,20 @@ _OF_FAULT: tuple[tuple[type[Fault], str], ...] = (
     (NoChampion, "no-champion"),
     (NotReady, "not-ready"),
     (NotFound, "unknown-series"),
+    (MalformedJson, "malformed-json"),
+    (KeyReused, "key-reused"),
+    (InProgress, "in-progress"),
     (DataFault, "invalid-field"),
     (StoreFault, "store-unreachable"),
     (ModelFault, "model-refused"),
 )
-RETRY_AFTER_SECONDS = {"overloaded": 1, "not-ready": 5, "store-unreachable": 5, "timeout": 1}
+RETRY_AFTER_SECONDS = {
+    "overloaded": 1,
+    "in-progress": 1,
+    "not-ready": 5,
+    "store-unreachable": 5,
+    "timeout": 1,
+}
 
 
 @dataclass(frozen=True)

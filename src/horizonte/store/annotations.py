@@ -8,6 +8,7 @@ import pandas as pd
 from psycopg import sql
 
 from horizonte.contracts import ANNOTATION
+from horizonte.store.arrivals import mark_stale
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
 from horizonte.store.pins import Pin, visible
@@ -16,11 +17,14 @@ from horizonte.store.pins import Pin, visible
 def add(conn: Connection, frame: pd.DataFrame) -> int:
     """Append the rows of ``frame`` (ANNOTATION) and return how many were new.
 
-    They are stretches that ``prepared.refresh`` takes as touched.
+    The stretches of the new ones are marked for ``prepared.follow``, in one transaction.
     """
     rows = ANNOTATION.check(frame)
     columns = [rows[name].tolist() for name in ANNOTATION.columns]
-    return conn.execute(_INSERT, columns).rowcount
+    with conn.transaction():
+        new = conn.execute(_INSERT, columns).fetchall()
+        mark_stale(conn, pd.DataFrame(new, columns=["unique_id", "starts_at", "ends_at"]))
+    return len(new)
 
 
 def read(
@@ -37,7 +41,8 @@ def read(
 
 _INSERT = """INSERT INTO annotation (unique_id, starts_at, ends_at, kind, note, available_at)
     SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[],
-                         %s::timestamptz[]) ON CONFLICT DO NOTHING"""
+                         %s::timestamptz[]) ON CONFLICT DO NOTHING
+    RETURNING unique_id, starts_at, ends_at"""
 _SELECT = sql.SQL("""SELECT unique_id, starts_at, ends_at, kind, note, available_at
     FROM annotation WHERE {}""")
 _OF = sql.SQL(" AND unique_id = ANY(%(ids)s)")

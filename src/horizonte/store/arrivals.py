@@ -35,10 +35,10 @@ _EPOCH = pd.Timestamp(0, tz="UTC")
 
 def append(
     conn: Connection, rows: pd.DataFrame, *, batch: Batch, arrival: pd.Timestamp | None
-) -> Counts:
-    """Store ``rows``; see ``observations.append``."""
+) -> tuple[Counts, pd.DataFrame]:
+    """Store ``rows`` and return the counts, and what was stored (unique_id, ds, revision, …)."""
     if not len(rows):
-        return Counts()
+        return Counts(), _NOTHING
     frame, repeats = ready(conn, rows)
     with conn.transaction():
         lock(conn, APPEND, frame["unique_id"].cat.categories)
@@ -50,7 +50,16 @@ def append(
         copy_in(conn, "observation", _arrow(new, batch))
         if "delivery_key" in frame:
             _remember(conn, pd.concat([frame.drop(new.index), repeats]))
-    return _counts(new, len(rows))
+        counts = _counts(new, len(rows))
+        mark_stale(conn, counts.touched)
+    return counts, new
+
+
+def mark_stale(conn: Connection, touched: pd.DataFrame) -> None:
+    """Say that ``prepared`` must follow what was ``touched`` (unique_id, starts_at, ends_at)."""
+    if len(touched):
+        columns = [touched[name].tolist() for name in ("unique_id", "starts_at", "ends_at")]
+        conn.execute(_STALE, columns)
 
 
 def _advance(
@@ -166,6 +175,9 @@ def _stretches(new: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"unique_id": ids, "starts_at": ds[first], "ends_at": ends})
 
 
+_NOTHING = pd.DataFrame({"unique_id": [], "ds": [], "revision": []})
+_STALE = """INSERT INTO prepared.stale (unique_id, starts_at, ends_at)
+    SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[])"""
 _STORED_SPANS = """SELECT id,
     (SELECT min(ds) FROM observation WHERE unique_id = id AND ds BETWEEN low AND high),
     (SELECT max(ds) FROM observation WHERE unique_id = id AND ds BETWEEN low AND high)

@@ -87,11 +87,22 @@ def _repeats(frame: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _dated(conn: Connection, frame: pd.DataFrame) -> pd.DataFrame:
     names, codes = frame["unique_id"].cat.categories, frame["unique_id"].cat.codes.to_numpy()
-    known = series.read(conn, names).set_index("unique_id").loc[list(names)]
-    ahead = known["known_ahead_hours"].to_numpy() > 0
-    steps = np.array([freq.step(f).total_seconds() for f in known["freq"]])
-    delay = np.where(
-        ahead, -known["known_ahead_hours"] * 3600, steps + known["publication_lag_seconds"]
-    )
-    delays = pd.to_timedelta(delay, unit="s")
+    found = {
+        row[0]: (row[1], row[2], row[3]) for row in conn.execute(_DELAYS, (list(names),)).fetchall()
+    }
+    if len(found) < len(names):
+        series.read(conn, names)  # raises NotFound, naming the nearest
+    ahead = np.array([found[name][1] > 0 for name in names])
+    delays = pd.to_timedelta([_delay(*found[name]) for name in names], unit="s")
     return frame.assign(available_at=frame["ds"] + delays[codes], clock=~ahead[codes])
+
+
+def _delay(iso: str, known_ahead_hours: float, publication_lag_seconds: float) -> float:
+    """Return the seconds from ``ds`` to when its first version is available."""
+    if known_ahead_hours > 0:
+        return -known_ahead_hours * 3600
+    return freq.step(iso).total_seconds() + publication_lag_seconds
+
+
+_DELAYS = """SELECT unique_id, freq, known_ahead_hours, publication_lag_seconds
+    FROM series WHERE unique_id = ANY(%s)"""

@@ -40,6 +40,8 @@ __all__ = [
     "source_now",
 ]
 VALUE_BYTES = 1024
+PAYLOAD_BYTES = 65_536
+_TEXTS = ("file", "sheet", "column", "topic", "value", "reason", "fix")
 _LETTER = pa.schema(
     [
         ("ingest_batch_id", pa.int64()),
@@ -51,6 +53,9 @@ _LETTER = pa.schema(
         ("value", pa.string()),
         ("reason", pa.string()),
         ("fix", pa.string()),
+        ("payload", pa.binary()),
+        ("payload_bytes", pa.int64()),
+        ("arrived_at", pa.timestamp("us", tz="UTC")),
     ]
 )
 _TOUCHED = ("unique_id", "starts_at", "ends_at")
@@ -72,7 +77,7 @@ class Counts:
 
     ``accepted`` counts first versions and ``corrected`` further revisions; with ``unchanged``
     they add up to the rows given. ``touched`` holds stretches (unique_id, starts_at, ends_at),
-    half-open, that ``prepared.refresh`` takes.
+    half-open.
     """
 
     accepted: int = 0
@@ -128,33 +133,53 @@ def close_batch(
     *,
     refused: int = 0,
     status: Literal["loaded", "refused"] = "loaded",
+    stamped: int = 0,
 ) -> None:
     """Write the counts of ``batch`` and whether it was loaded or refused as a whole.
+
+    ``stamped`` counts readings without a time of their own, which carry that of their arrival.
 
     A batch refused as a whole may be opened again with the same content.
     """
     read = counts.accepted + counts.unchanged + counts.corrected + refused
     conn.execute(
         """UPDATE ingest_batch SET status = %s, rows_read = %s, accepted = %s, unchanged = %s,
-                  corrected = %s, refused = %s, closed_at = now() WHERE id = %s""",
-        (status, read, counts.accepted, counts.unchanged, counts.corrected, refused, batch.id),
+                  corrected = %s, refused = %s, stamped = %s, closed_at = now()
+           WHERE id = %s""",
+        (
+            status,
+            read,
+            counts.accepted,
+            counts.unchanged,
+            counts.corrected,
+            refused,
+            stamped,
+            batch.id,
+        ),
     )
 
 
 def refuse(conn: Connection, batch: Batch, letters: pd.DataFrame) -> None:
     """Keep refused readings: place (file, sheet, row, column; topic), value, reason and fix.
 
-    Columns of the place may be left out. A value is kept as text of at most 1 kB.
+    Columns of the place may be left out, and ``payload`` (bytes as they came, kept up to
+    64 KiB) with ``arrived_at``. Texts are kept up to 1 kB.
     """
     absent = [name for name in ("value", "reason", "fix") if name not in letters]
     if absent:
         raise DataFault(
             "dead letters", absent, "present as columns", "say what was refused and why"
         )
-    whole = letters.assign(
-        ingest_batch_id=batch.id,
-        value=pd.Series([_bounded(v) for v in letters["value"]], dtype=object).array,
-    ).reindex(columns=_LETTER.names)
+    whole = letters.assign(ingest_batch_id=batch.id)
+    for name in sorted(set(_TEXTS) & set(letters)):
+        whole[name] = pd.Series([_bounded(v) for v in letters[name]], dtype=object).array
+    if "payload" in letters:
+        given = [v if isinstance(v, bytes) else None for v in letters["payload"]]
+        whole["payload"] = pd.Series([v and v[:PAYLOAD_BYTES] for v in given], dtype=object).array
+        whole["payload_bytes"] = [None if v is None else len(v) for v in given]
+    whole = whole.reindex(columns=_LETTER.names)
+    whole["arrived_at"] = pd.to_datetime(whole["arrived_at"], utc=True)
+    whole["payload"] = whole["payload"].astype(object)  # of floats Arrow makes empty bytes
     arrays = [pa.array(whole[f.name], type=f.type, from_pandas=True, safe=False) for f in _LETTER]
     copy_in(conn, "dead_letter", pa.Table.from_arrays(arrays, schema=_LETTER))
 
@@ -196,7 +221,7 @@ def source_now(conn: Connection, source: str) -> pd.Timestamp | None:
 
 
 def _bounded(value: object) -> str | None:
-    if value is None:
+    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 (NaN)
         return None
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
     kept = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace")[:VALUE_BYTES]

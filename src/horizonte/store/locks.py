@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from horizonte.store.connection import Connection
 
-APPEND, PREPARE = 4_614_110, 4_614_111
+APPEND, PREPARE, REGISTER = 4_614_110, 4_614_111, 4_614_112
 PLACES = 64  # series share these, so that one transaction of many never fills the lock table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 from psycopg import sql
 
@@ -29,7 +30,22 @@ def append(
     never before its predecessor. Rows of one instant must agree. All or nothing, also beside
     other appends of the same series. Raises DataFault for what cannot be stored.
     """
-    return arrivals.append(conn, rows, batch=batch, arrival=arrival)
+    return arrivals.append(conn, rows, batch=batch, arrival=arrival)[0]
+
+
+def append_each(
+    conn: Connection, rows: pd.DataFrame, *, batch: Batch, arrival: pd.Timestamp | None
+) -> tuple[Counts, pd.Series[str]]:
+    """Append as ``append`` does; return the counts, and for each row what became of it.
+
+    The series has the index of ``rows`` and says accepted, unchanged or corrected; equal rows
+    of one instant share the fate of the first.
+    """
+    counts, new = arrivals.append(conn, rows, batch=batch, arrival=arrival)
+    revision = new.assign(unique_id=new["unique_id"].astype(str))[["unique_id", "ds", "revision"]]
+    at = rows[["unique_id", "ds"]].merge(revision, "left", ["unique_id", "ds"])["revision"]
+    fate = np.where(at.isna(), "unchanged", np.where(at > 0, "corrected", "accepted"))
+    return counts, pd.Series(fate, index=rows.index, dtype=object)
 
 
 def current(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,27 +24,38 @@ from horizonte.store.where import Where
 _EVER = pd.Timestamp.max.tz_localize("UTC").floor("D")
 _PREPARED = {"ds": INSTANTS, "y": REALS, "y_raw": REALS, "quality": INTEGERS}
 _TICK = pd.Timedelta(1, "us")
+_WAITING = """SELECT DISTINCT unique_id FROM prepared.stale
+    WHERE %s::text[] IS NULL OR unique_id = ANY(%s) ORDER BY 1"""
+_TAKE = "DELETE FROM prepared.stale WHERE unique_id = %s RETURNING starts_at, ends_at"
+log = logging.getLogger(__name__)
 
 
-def refresh(conn: Connection, touched: pd.DataFrame, rules: Rules) -> int:
-    """Clean again what ``touched`` (unique_id, starts_at, ends_at) can have changed.
+class Followed(NamedTuple):
+    """Rows written or removed per series that was cleaned, and why others could not be."""
 
-    Afterwards the table equals a rebuild. Returns how many rows were written or removed; one
-    transaction, safe beside other refreshes and appends.
+    changed: dict[str, int]
+    failed: dict[str, str]
+
+
+def follow(conn: Connection, rules: Rules, ids: Iterable[str] | None = None) -> Followed:
+    """Clean again what appends and annotations of ``ids`` (None: of all) have touched since.
+
+    Afterwards the table equals a rebuild. One transaction per series, safe beside other
+    followers and appends; what a killed one left is taken up by the next. A series that cannot
+    be cleaned is named in the log and in ``failed``, waits for the next call, and stops no
+    other.
     """
-    ids = sorted(set(touched["unique_id"]))
-    with conn.transaction():
-        lock(conn, PREPARE, ids)
-        declared = series.read(conn, ids)
-        return sum(
-            _refresh_one(
-                conn,
-                declared[declared["unique_id"] == name],
-                rules,
-                touched.loc[touched["unique_id"] == name, ["starts_at", "ends_at"]],
-            )
-            for name in ids
-        )
+    wanted = None if ids is None else sorted(set(ids))
+    changed, failed = {}, {}
+    for (name,) in conn.execute(_WAITING, (wanted, wanted)).fetchall():
+        try:
+            changed[name] = _follow_one(conn, name, rules)
+        except Exception as why:
+            if conn.closed:
+                raise
+            log.exception("prepared: series=%s could not be cleaned", name)
+            failed[name] = f"{type(why).__name__}: {why}"
+    return Followed(changed, failed)
 
 
 def rebuild(conn: Connection, rules: Rules, ids: Iterable[str] | None = None) -> int:
@@ -51,6 +64,7 @@ def rebuild(conn: Connection, rules: Rules, ids: Iterable[str] | None = None) ->
     for name in series.read(conn, ids)["unique_id"]:
         with conn.transaction():
             lock(conn, PREPARE, [name])
+            conn.execute(_TAKE, (name,))
             changed += _rebuild_one(conn, series.read(conn, [name]), rules)
     return changed
 
@@ -73,6 +87,17 @@ def read(
     frame = read_series(conn, query, params, columns=_PREPARED)
     frame["quality"] = np.array(QUALITY, dtype=object)[frame["quality"].to_numpy("int64") - 1]
     return frame
+
+
+def _follow_one(conn: Connection, name: str, rules: Rules) -> int:
+    with conn.transaction():
+        lock(conn, PREPARE, [name])
+        taken = conn.execute(_TAKE, (name,)).fetchall()
+        if not taken:
+            return 0
+        touched = pd.DataFrame(taken, columns=["starts_at", "ends_at"])
+        touched = touched.apply(pd.to_datetime, utc=True).astype("datetime64[ns, UTC]")
+        return _refresh_one(conn, series.read(conn, [name]), rules, touched)
 
 
 def _refresh_one(

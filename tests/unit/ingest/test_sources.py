@@ -37,7 +37,7 @@ def test_defaults(tmp_path: Path) -> None:
         ({"dayfirst": True}, "x.dayfirst", "dayfirst", "day_first"),
         ({"publication_lag": "soon"}, "x.publication_lag", "soon", "duration"),
         ({"clock": "cuckoo"}, "x.clock", "cuckoo", "'wall' or 'recorded'"),
-        ({"series": {}}, "x.series", [], "at least 1"),
+        ({"series": {}}, "x", sorted({**GOOD, "name": ""}), "at least one series"),
         ({"series": {"a": {"rol": "target"}}}, "x.series.a.rol", "rol", "role"),
         ({"series": {"a": {"covariates": ["x/b"]}}}, "x.series.a.covariates", "x/b", "unique_id"),
     ],

@@ -1,0 +1,202 @@
+"""What is wrong here, and what to do about it: every part asked for real, one line each."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from horizonte import paths
+from horizonte.config import settings
+from horizonte.embedded import services
+from horizonte.errors import Fault
+from horizonte.ingest import broker as brokers
+from horizonte.ingest.broker import Broker, Flow
+from horizonte.ingest.consume import consumers
+from horizonte.ingest.sources import Source, load_sources
+from horizonte.serve import run as service
+from horizonte.store.connection import Connection, connect
+
+FREE_BYTES = 2 << 30
+STALE_STEPS = 3
+State = Literal["ok", "warning", "fault"]
+
+
+class Finding(NamedTuple):
+    """One part: its state, what was seen, and the next step (empty when all is well)."""
+
+    part: str
+    state: State
+    seen: str
+    fix: str = ""
+
+
+def examine(now: datetime) -> list[Finding]:
+    """Return what every part of this home says for itself at ``now``; starts nothing."""
+    found: list[Finding] = []
+    for part, check in _checks(now).items():
+        try:
+            found += check()
+        except Fault as fault:
+            found.append(Finding(part, "fault", f"{fault.thing}: not {fault.allowed}", fault.fix))
+        except Exception as why:  # noqa: BLE001 (a check that breaks is a finding, not a crash)
+            found.append(Finding(part, "fault", f"{type(why).__name__}: {why}", "see above"))
+    return found
+
+
+def _checks(now: datetime) -> dict[str, Callable[[], Iterator[Finding]]]:
+    return {
+        "services": _services,
+        "disk": _disk,
+        "broker": _broker,
+        "consumers": _consumers,
+        "database": lambda: _database(now),
+        "forecast service": _service,
+    }
+
+
+def _services() -> Iterator[Finding]:
+    for row in services.status():
+        good = row.state in ("running", "external")
+        fix = "" if good else "run `horizonte up`, which also heals"
+        yield Finding(row.name, "ok" if good else "fault", f"{row.state}: {row.detail}", fix)
+
+
+def _disk() -> Iterator[Finding]:
+    free = shutil.disk_usage(paths.project_root()).free
+    fix = "" if free >= FREE_BYTES else "free some, or move HORIZONTE_HOME"
+    yield Finding("disk", "ok" if free >= FREE_BYTES else "fault", f"{free >> 20:,} MiB free", fix)
+
+
+def _broker() -> Iterator[Finding]:
+    Flow.of(settings())
+    broker = Broker.of(settings(), services.endpoints().mqtt)
+    made, answers = brokers.client(broker, client_id="", persistent=False), []
+    made.on_connect = lambda *given: answers.append(given[3])
+    try:
+        brokers.connect(made, broker, persistent=False)
+        deadline = time.monotonic() + 5
+        while not answers and time.monotonic() < deadline:
+            made.loop(0.1)
+    except OSError as why:
+        yield Finding(
+            "broker", "fault", f"{broker} cannot be reached: {why}", "start or correct it"
+        )
+        return
+    finally:
+        made.disconnect()
+    if not answers or answers[0].is_failure:
+        seen = f"{broker} {'does not answer' if not answers else f'refuses: {answers[0]}'}"
+        yield Finding("broker", "fault", seen, "correct user and password in HORIZONTE_MQTT")
+        return
+    yield Finding("broker", "ok", f"{broker} accepts this user")
+
+
+def _consumers() -> Iterator[Finding]:
+    wanted = [s.name for s in _sources().values() if s.topics]
+    running = consumers(settings().home_folder())
+    if wanted and not running:
+        seen = f"nobody consumes the topics of {', '.join(wanted)}"
+        yield Finding("consumers", "warning", seen, "run `horizonte stream`")
+    for row in running:
+        status, said = _asked(f"{row['url']}/livez")
+        fix = "" if status == 200 else "look at the devices, the broker and the consumer's log"
+        yield Finding(f"consumer {row['client_id']}", "ok" if status == 200 else "fault", said, fix)
+        yield from _flow(row["client_id"], _asked(f"{row['url']}/metrics")[1])
+
+
+def _flow(name: str, metrics: str) -> Iterator[Finding]:
+    values = {
+        found[1]: float(found[2])
+        for found in re.finditer(r"^horizonte_stream_(\w+) ([\d.e+-]+)$", metrics, re.MULTILINE)
+    }
+    if values.get("queued", 0) > 0.9 * settings().mqtt_window:
+        seen = f"{values['queued']:.0f} messages wait for the database"
+        yield Finding(f"consumer {name}", "fault", seen, "look at the database's load and locks")
+    if narrow := values.get("narrow_window"):
+        seen = f"the broker stops after {narrow:.0f} unacknowledged messages"
+        fix = "raise its window (Mosquitto: max_inflight_messages); see deploy/mosquitto"
+        yield Finding(f"consumer {name}", "warning", seen, fix)
+    if values.get("sessions_forgotten_total"):
+        fix = "let the broker keep sessions (Mosquitto: persistence true)"
+        yield Finding(f"consumer {name}", "fault", "the broker forgot its session", fix)
+
+
+def _database(now: datetime) -> Iterator[Finding]:
+    with connect() as conn:
+        yield Finding("database", "ok", f"PostgreSQL {conn.info.server_version // 10000}, migrated")
+        waiting = _one(conn, "SELECT count(*) FROM prepared.stale")
+        if waiting > 1000:
+            seen = f"{waiting:,} stretches wait to be cleaned"
+            yield Finding("prepared database", "warning", seen, "run `horizonte stream`, or ingest")
+        for source in _sources().values():
+            yield from _fresh(conn, source, now)
+        yield from _letters(conn)
+
+
+def _fresh(conn: Connection, source: Source, now: datetime) -> Iterator[Finding]:
+    if source.clock != "wall":
+        return
+    row = conn.execute(
+        "SELECT max(newest_available_at) FROM ingest_batch WHERE source = %s", (source.name,)
+    ).fetchone()
+    if row is None or row[0] is None:
+        yield Finding(f"source {source.name}", "warning", "no reading yet", "load or send some")
+        return
+    age = max(pd.Timedelta(0), pd.Timestamp(now) - pd.Timestamp(row[0]))
+    if age > STALE_STEPS * pd.Timedelta(source.freq):
+        seen = f"stale: its newest reading could be known {age.floor('s')} ago"
+        fix = "look at its devices, its topics and the dead letters"
+        yield Finding(f"source {source.name}", "warning", seen, fix)
+    else:
+        yield Finding(f"source {source.name}", "ok", f"newest reading {age.floor('s')} ago")
+
+
+def _letters(conn: Connection) -> Iterator[Finding]:
+    rows = conn.execute(
+        """SELECT b.source, count(*), mode() WITHIN GROUP (ORDER BY l.reason),
+                  mode() WITHIN GROUP (ORDER BY l.fix)
+           FROM dead_letter l JOIN ingest_batch b ON b.id = l.ingest_batch_id
+           WHERE l.recorded_at > now() - interval '1 day' AND l.replayed_as IS NULL
+           GROUP BY b.source ORDER BY 2 DESC"""
+    ).fetchall()
+    for source, count, reason, fix in rows:
+        seen = f"{count:,} dead letters of {source} in a day, most: {reason}"
+        yield Finding("dead letters", "warning", seen, f"{fix}; then horizonte dead-letters replay")
+
+
+def _service() -> Iterator[Finding]:
+    found = service.running()
+    if found is None:
+        yield Finding("forecast service", "warning", "not running", "run `horizonte serve`")
+        return
+    status, said = _asked(f"{found.url}/readyz")
+    fix = "" if status == 200 else f"read {service.log_file()}"
+    seen = f"{found.url} {'forecasts' if status == 200 else said}"
+    yield Finding("forecast service", "ok" if status == 200 else "fault", seen, fix)
+
+
+def _asked(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 (our own, loopback)
+            return answer.status, answer.read().decode().strip()
+    except urllib.error.HTTPError as why:
+        return why.code, why.read(2000).decode(errors="replace").strip()
+    except OSError as why:
+        return 0, str(why)
+
+
+def _sources() -> dict[str, Source]:
+    return load_sources(paths.project_root() / "sources.yaml")
+
+
+def _one(conn: Connection, query: str) -> int:
+    row = conn.execute(query.encode()).fetchone()
+    return 0 if row is None else int(row[0])

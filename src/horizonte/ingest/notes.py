@@ -1,0 +1,207 @@
+"""What people know of a stretch of a series: checked row by row, kept, and followed at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+from psycopg.rows import dict_row
+
+from horizonte import freq
+from horizonte.errors import DataFault
+from horizonte.ingest import times
+from horizonte.ingest.messages import Refused
+from horizonte.ingest.notesheet import Note, Place, read_sheet
+from horizonte.ingest.readings import WHY
+from horizonte.ingest.sources import Source
+from horizonte.params import Rules
+from horizonte.store import annotations as store
+from horizonte.store import ledger, prepared
+from horizonte.store.connection import Connection
+from horizonte.store.locks import REGISTER, lock
+from horizonte.store.prepared import Followed
+
+KINDS = {
+    "ignore": "its values are no evidence: not to be trained on or scored",
+    "shutdown": "the plant stood still: not to be trained on or scored",
+    "sensor_replaced": "from here on another sensor reads; without an end it is an instant",
+    "planned_event": "known in advance to be unusual",
+}
+LONGEST_NOTE = 1000
+LONGEST_ID = 400
+_ISO = "write it as 2024-03-31 14:00, or with its offset from UTC"
+_UNCLEAR = (times.ORDER, times.SERIAL, times.EMPTY, times.WORDS)
+
+
+class Refusal(NamedTuple):
+    """A row that is no annotation: where it stood, what it held, why, and what would do."""
+
+    place: Place
+    value: str
+    reason: str
+    fix: str
+
+
+class Noted(NamedTuple):
+    """What became of annotations: how many were new or known, the refused, and the cleaning."""
+
+    added: int
+    unchanged: int
+    refused: list[Refusal]
+    followed: Followed
+    outcomes: dict[Place, str]  # added, unchanged or refused, by the place of the row
+
+
+class _Sound(NamedTuple):
+    """Rows that may be kept (ANNOTATION and place), and the others."""
+
+    rows: pd.DataFrame
+    refused: list[Refusal]
+
+
+def annotate(
+    conn: Connection, rows: Mapping[Place, Note], *, now: datetime, rules: Rules | None
+) -> Noted:
+    """Keep the rows that are right, refuse the others one by one, and clean what they touch.
+
+    Times without an offset are in the zone of their series, refused where a clock change makes
+    them double or missing. A row that is known already changes nothing. Without ``rules`` the
+    cleaning is left to the next who follows.
+    """
+    sound = _checked(conn, rows, pd.Timestamp(now))
+    wanted = sound.rows.drop(columns="place")
+    with conn.transaction():
+        lock(conn, REGISTER, sorted(set(wanted["unique_id"])))
+        known = _known(conn, wanted)
+        again = known | wanted.duplicated(_KEY).to_numpy()
+        added = store.add(conn, wanted[~again])
+    touched = sorted(set(wanted["unique_id"]))
+    followed = prepared.follow(conn, rules, touched) if rules else Followed({}, {})
+    outcomes = {refusal.place: "refused" for refusal in sound.refused}
+    outcomes |= dict(
+        zip(sound.rows["place"], ["unchanged" if a else "added" for a in again], strict=True)
+    )
+    return Noted(added, int(again.sum()), sound.refused, followed, outcomes)
+
+
+def annotate_one(conn: Connection, note: Note, *, now: datetime, rules: Rules | None) -> Noted:
+    """Keep one annotation; raise DataFault when it is refused."""
+    done = annotate(conn, {"annotation": note}, now=now, rules=rules)
+    for refusal in done.refused:
+        raise DataFault("annotation", refusal.value, f"accepted: {refusal.reason}", refusal.fix)
+    return done
+
+
+def annotate_file(conn: Connection, path: Path, *, now: datetime, rules: Rules | None) -> Noted:
+    """Keep the rows of a CSV or XLSX sheet (unique_id, starts_at, ends_at, kind, note).
+
+    A bad row is refused by itself; a sheet that is none raises DataFault, and nothing is kept.
+    """
+    rows, bad = read_sheet(path)
+    done = annotate(conn, rows, now=now, rules=rules)
+    refused = [*done.refused, *(Refusal(*one) for one in bad)]
+    return done._replace(refused=refused)
+
+
+def _checked(conn: Connection, rows: Mapping[Place, Note], now: pd.Timestamp) -> _Sound:
+    named = {name for note in rows.values() if (name := _name(note)) is not None}
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(_SERIES, (sorted(named),)).fetchall()
+    known = {row["unique_id"]: row for row in found}
+    refused, spans = [], {}
+    for place, note in rows.items():
+        try:
+            facts = _facts(note, known)
+            spans[place] = (note, *_span(note, facts), _now_of(conn, facts, now))
+        except Refused as why:
+            refused.append(Refusal(place, str(why.value)[:60], why.reason, why.fix))
+    return _Sound(_frame(spans), refused)
+
+
+def _facts(note: Note, known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return what is known of the note's series; raise Refused when it cannot be kept."""
+    name = _name(note)
+    if name is None or name not in known:
+        fix = "use a unique_id as GET /series lists it"
+        raise Refused(note.unique_id, "no registered series", fix)
+    if not isinstance(note.kind, str) or note.kind not in KINDS:
+        near = difflib.get_close_matches(str(note.kind)[:60], KINDS, n=1)
+        fix = f"did you mean {near[0]}?" if near else f"use one of {', '.join(KINDS)}"
+        raise Refused(note.kind, "no kind of annotation", fix)
+    if not isinstance(note.note, str) or len(note.note) > LONGEST_NOTE or not _plain(note.note):
+        raise Refused(note.note, "no note", f"write up to {LONGEST_NOTE} characters of plain text")
+    return known[name]
+
+
+def _span(note: Note, facts: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return where the note starts and ends; raise Refused for what are no such times."""
+    instant = note.kind == "sensor_replaced" and note.ends_at in (None, "")
+    settings = {"name": "notes", "freq": facts["freq"], "zone": facts["zone"]}
+    reader = Source.model_validate({**settings, "times": "local", "new_series": 1})
+    start = _instant(note.starts_at, reader)
+    end = start + freq.step(facts["freq"]) if instant else _instant(note.ends_at, reader)
+    if end <= start:
+        shown = f"{note.starts_at} to {note.ends_at}"
+        raise Refused(shown, "an end that is not after its start", "correct it")
+    return start, end
+
+
+def _instant(given: object, reader: Source) -> pd.Timestamp:
+    if not isinstance(given, str):
+        raise Refused(given, "no time", _ISO)
+    found = times.resolve(pa.array([given[:64].strip()], pa.string()), reader)
+    if (code := int(found.code[0])) != times.OK:
+        reason, fix = WHY[code]
+        raise Refused(given, reason, _ISO if code in _UNCLEAR else fix)
+    return pd.Timestamp(found.ds[0], tz="UTC")
+
+
+def _now_of(conn: Connection, facts: Mapping[str, Any], now: pd.Timestamp) -> pd.Timestamp:
+    """Return when the note becomes known, on the clock of the series' source."""
+    if facts["clock"] == "wall":
+        return now
+    return ledger.source_now(conn, facts["source"]) or now
+
+
+def _frame(spans: Mapping[Place, tuple[Note, Any, Any, Any]]) -> pd.DataFrame:
+    rows = [
+        (n.unique_id, start, end, n.kind, n.note, known, place)
+        for place, (n, start, end, known) in spans.items()
+    ]
+    columns = ["unique_id", "starts_at", "ends_at", "kind", "note", "available_at", "place"]
+    frame = pd.DataFrame(rows, columns=columns)
+    instants = ["starts_at", "ends_at", "available_at"]
+    return frame.astype(dict.fromkeys(instants, "datetime64[ns, UTC]"))
+
+
+def _known(conn: Connection, rows: pd.DataFrame) -> Any:
+    """Tell which rows are kept already, whenever they became known."""
+    columns: Sequence[list[Any]] = [rows[name].tolist() for name in _KEY]
+    found = conn.execute(_SAME, columns).fetchall()
+    return pd.Series([row[0] for row in found], dtype=bool).to_numpy()
+
+
+def _name(note: Note) -> str | None:
+    """Return the name that the note gives, None where it cannot be one."""
+    given = note.unique_id
+    fits = isinstance(given, str) and 0 < len(given) <= LONGEST_ID and _plain(given)
+    return str(given) if fits else None
+
+
+def _plain(text: str) -> bool:
+    """Say whether a text can be stored: no NUL, no half of a surrogate pair."""
+    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+_KEY = ["unique_id", "starts_at", "ends_at", "kind", "note"]
+_SERIES = """SELECT unique_id, freq, zone, s.source, c.clock
+    FROM series s LEFT JOIN source c ON c.name = s.source WHERE unique_id = ANY(%s::text[])"""
+_SAME = """SELECT EXISTS (SELECT FROM annotation a WHERE a.unique_id = k.id AND a.starts_at = k.f
+        AND a.ends_at = k.t AND a.kind = k.kind AND a.note = k.note)
+    FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[])
+         WITH ORDINALITY AS k(id, f, t, kind, note, place) ORDER BY place"""

@@ -1,0 +1,76 @@
+"""Messages between the network and the database: bounded in number and bytes, taken in batches."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import Generic, TypeVar
+
+from horizonte.ingest.intake import Message
+
+Origin = TypeVar("Origin")
+BYTES = 64 << 20  # held at most, whatever the window: payloads may be a thousand times a reading
+BATCH_BYTES = 8 << 20
+
+
+class Waiting(Generic[Origin]):
+    """A bounded queue of messages, each with what acknowledges it; one putter, one taker."""
+
+    def __init__(self, *, most: int, bytes_: int = BYTES) -> None:
+        self._most, self._bytes = most, bytes_
+        self._held: deque[tuple[Message, Origin]] = deque()
+        self._size = 0
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def put(self, message: Message, origin: Origin) -> bool:
+        """Add a message, waiting while there is no room; return False when closed meanwhile.
+
+        While it waits nothing is read from the socket: the broker feels the pressure.
+        """
+        with self._changed:
+            while not self._closed and self._full():
+                self._changed.wait(0.5)
+            if self._closed:
+                return False
+            self._held.append((message, origin))
+            self._size += len(message.payload)
+            self._changed.notify_all()
+            return True
+
+    def take(self, most: int, *, seconds: float) -> list[tuple[Message, Origin]]:
+        """Return up to ``most`` messages: at once when there are as many, else after ``seconds``.
+
+        The time counts from the call. Empty when there was none, or it is closed.
+        """
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while not self._closed and len(self._held) < most and self._size < BATCH_BYTES:
+                rest = deadline - time.monotonic()
+                if rest <= 0:
+                    break
+                self._changed.wait(rest)
+            return self._taken(most)
+
+    def close(self) -> None:
+        """Refuse further messages; those that are held can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _full(self) -> bool:
+        return len(self._held) >= self._most or self._size >= self._bytes
+
+    def _taken(self, most: int) -> list[tuple[Message, Origin]]:
+        found: list[tuple[Message, Origin]] = []
+        taken = 0
+        while self._held and len(found) < most and taken < BATCH_BYTES:
+            found.append(self._held.popleft())
+            taken += len(found[-1][0].payload)
+        self._size -= taken
+        self._changed.notify_all()
+        return found

@@ -1,0 +1,148 @@
+"""Live readings on the sample: history moved to now, devices, consumer and forecasts, all at once.
+
+Everything happens in a clone and a home of its own, below the home: parameters, lock, branch and
+database of the user's own project are never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from rich.console import Console
+
+from horizonte import clock, paths
+from horizonte.config import settings
+from horizonte.errors import ServiceFault
+from horizonte.replay import recording, shift
+
+SOURCE = "vic"
+HISTORY = pd.Timedelta("P400D")
+PLAYED = pd.Timedelta("P2D")
+RECORDING, PAST = "recording.csv", "history.csv"
+CLI = "from horizonte.cli import main; main()"
+out = Console(soft_wrap=True, highlight=False)
+
+
+def run(*, speed: float = 600.0, seconds: float | None = None) -> None:
+    """Show it all until Ctrl-C, or for ``seconds``; then stop every process that was started.
+
+    Needs a trained model in ``data/models/model``: ServiceFault says how to get one.
+    """
+    root = paths.project_root()
+    place = settings().home_folder() / "live"
+    project = _clone(root, place / "project")
+    start = _history(root, project)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("HORIZONTE_")}
+    env |= {"HORIZONTE_HOME": str(place / "home"), "HORIZONTE_PORT": "0"}
+    try:
+        for says, *command in (
+            ("Start database, bucket and broker of its own", "up"),
+            ("Load the history", "ingest", f"data/live/{PAST}", "--source", SOURCE),
+            ("Make the trained model the champion", "publish", "--why", "live demonstration"),
+            ("Issue the first forecasts", "forecast", "--only", SOURCE),
+            ("Start the forecast service", "serve", "--detach"),
+        ):
+            out.print(f"[bold]▸ {says}[/bold]")
+            _command(command, project, env, check=True)
+        _play(project, env, start=start, speed=speed, seconds=seconds)
+    finally:
+        _command(["down"], project, env, check=False)
+
+
+def _play(
+    project: Path, env: dict[str, str], *, start: pd.Timestamp, speed: float, seconds: float | None
+) -> None:
+    devices = ["replay", SOURCE, "--from", start.isoformat(), "--speed", str(speed)]
+    watching = ["forecast", "--only", SOURCE, "--watch", "5"]
+    out.print("[bold]▸ Consume, forecast as readings arrive, and play the devices[/bold]")
+    out.print(f"  {PLAYED.days} days of readings, {speed:g} times as fast; Ctrl-C stops it all")
+    deadline = None if seconds is None else time.monotonic() + seconds
+    with _background([["stream"], watching, devices], project, env) as running:
+        try:
+            while deadline is None or time.monotonic() < deadline:
+                time.sleep(0.5)
+                for process in running[:2]:  # the devices may come to their end
+                    if process.poll() is not None:
+                        raise ServiceFault(
+                            "a background process",
+                            f"exit code {process.returncode}",
+                            "running",
+                            "read its last lines above",
+                        )
+        except KeyboardInterrupt:
+            out.print("stopping …")
+
+
+def _clone(root: Path, project: Path) -> Path:
+    """Return a fresh clone of the project's last commit, with the model that was trained here."""
+    model = root / "data/models/model"
+    if not model.is_dir():
+        raise ServiceFault(
+            "data/models/model", "absent", "there", "run `make demo` or `dvc repro` first"
+        )
+    shutil.rmtree(project, ignore_errors=True)
+    subprocess.run(["git", "clone", "--quiet", str(root), str(project)], check=True)
+    shutil.copytree(model, project / "data/models/model")
+    return project
+
+
+def _history(root: Path, project: Path) -> pd.Timestamp:
+    """Write the recording, moved to now, into the clone; return where the devices go on."""
+    found = recording.load(SOURCE, root=root)
+    moved = shift.to_now(found.readings, now=pd.Timestamp(clock.now()), step=found.step)
+    start: pd.Timestamp = (moved["ds"].max() - PLAYED).floor(found.step)
+    columns = {found.source.unique_id(key): key for key in found.source.series}
+    wide = moved.pivot(index="ds", columns="unique_id", values="y").rename(columns=columns)
+    texts = pd.DatetimeIndex(wide.index).strftime("%Y-%m-%dT%H:%M:%SZ")
+    wide.index = texts.rename(found.source.timestamp[0])
+    since, until = (start - HISTORY).isoformat(), start.isoformat()
+    folder = project / "data/live"
+    folder.mkdir(parents=True)
+    wide[wide.index >= since].to_csv(folder / RECORDING)
+    wide[(wide.index >= since) & (wide.index < until)].to_csv(folder / PAST)
+    declared = yaml.safe_load((root / "sources.yaml").read_text(encoding="utf-8"))[SOURCE]
+    own = {SOURCE: declared | {"files": f"data/live/{RECORDING}"}}
+    (project / "sources.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
+    return start
+
+
+def _command(command: list[str], project: Path, env: dict[str, str], *, check: bool) -> None:
+    argv = [sys.executable, "-c", CLI, *command]
+    done = subprocess.run(argv, cwd=project, env=env, check=False)
+    if check and done.returncode:
+        raise ServiceFault(
+            f"horizonte {' '.join(command)}",
+            f"exit code {done.returncode}",
+            "a success",
+            "read what it says above",
+        )
+
+
+@contextmanager
+def _background(
+    commands: list[list[str]], project: Path, env: dict[str, str]
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        for command in commands:
+            argv = [sys.executable, "-c", CLI, *command]
+            # A session of its own: Ctrl-C reaches us first, and we stop them in order.
+            running.append(subprocess.Popen(argv, cwd=project, env=env, start_new_session=True))
+        yield running
+    finally:
+        for process in reversed(running):
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -1,0 +1,89 @@
+"""What the service writes for its clients: readings, actuals and annotations, followed at once."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+
+import pandas as pd
+import psycopg
+
+from horizonte.errors import NotFound
+from horizonte.ingest import notes
+from horizonte.ingest.notesheet import COLUMNS, Note, Place
+from horizonte.params import Rules
+from horizonte.serve import observations, project
+from horizonte.serve.observations import Call
+from horizonte.store import annotations as store
+from horizonte.store import prepared, series
+from horizonte.store.connection import Connection
+from horizonte.store.requests import Answer
+
+EVER = pd.Timestamp.max.tz_localize("UTC").floor("D")
+MAX_NOTES = 1000
+logger = logging.getLogger(__name__)
+
+
+def observe(conn: Connection, call: Call, *, served: Rules | None) -> Answer:
+    """Store the readings of ``call``, then clean what they touch; see ``observations.take``.
+
+    A cleaning that fails is logged and left to the next who follows: the rows are in.
+    """
+    answer = observations.take(conn, call, project.sources())
+    _follow(conn, observations.touched(call.body), served)
+    return answer
+
+
+def annotate(conn: Connection, call: Call, *, served: Rules | None) -> bytes:
+    """Keep the annotations of ``call`` and answer each row: added, unchanged or refused."""
+    rows = observations.readings(call.body, name="annotations", most=MAX_NOTES)
+    given = {place: _note(row) for place, row in enumerate(rows)}
+    noted: dict[Place, Note] = {p: n for p, n in given.items() if isinstance(n, Note)}
+    done = notes.annotate(conn, noted, now=call.now, rules=project.rules(served))
+    refused = {r.place: r for r in done.refused}
+    told: list[dict[str, object]] = []
+    for place, note in given.items():
+        if isinstance(note, str):
+            told.append({"outcome": "refused", "reason": note, "fix": f"send {', '.join(COLUMNS)}"})
+        elif place in refused:
+            told.append({"outcome": "refused", **_why(refused[place])})
+        else:
+            told.append({"outcome": done.outcomes[place]})
+    bad = sum(row["outcome"] == "refused" for row in told)
+    counts = {"added": done.added, "unchanged": done.unchanged, "refused": bad}
+    return json.dumps({**counts, "rows": told}).encode()
+
+
+def annotated(conn: Connection, unique_id: str) -> bytes:
+    """Return every annotation of the series, by its start; raise NotFound for an unknown one."""
+    if not unique_id.isprintable():  # the store cannot even be asked
+        raise NotFound("series", unique_id, "a registered series", "GET /series lists them")
+    series.read(conn, [unique_id])
+    found = store.read(conn, EVER, [unique_id])
+    times = ["starts_at", "ends_at", "available_at"]
+    found[times] = found[times].map(lambda at: at.isoformat().replace("+00:00", "Z"))
+    return json.dumps({"annotations": found.to_dict("records")}).encode()
+
+
+def _note(row: object) -> Note | str:
+    """Return the annotation that ``row`` may be, or why it is none."""
+    if not isinstance(row, dict):
+        return "not an object"
+    if strange := sorted(set(row) - set(COLUMNS)):
+        return f"unknown field {json.dumps(strange[0])[:60]}"
+    return Note(**{"note": "", **dict.fromkeys(COLUMNS[:-1]), **row})
+
+
+def _why(refusal: notes.Refusal) -> dict[str, object]:
+    return {"value": refusal.value, "reason": refusal.reason, "fix": refusal.fix}
+
+
+def _follow(conn: Connection, ids: Iterable[str], served: Rules | None) -> None:
+    rules = project.rules(served)
+    if rules is None:
+        return
+    try:
+        prepared.follow(conn, rules, ids)
+    except psycopg.Error:
+        logger.exception("prepared does not follow yet")

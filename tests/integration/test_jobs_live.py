@@ -1,0 +1,76 @@
+"""The commands of live readings as a person types them, in a project and home of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from horizonte import paths
+from horizonte.ingest.intake import Intake, Message
+from horizonte.ingest.sources import load_sources
+from horizonte.store.connection import connect
+
+CLI = "from horizonte.cli import main; main()"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def project(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one live source, on this module's database."""
+    (tmp_path / paths.MARKER).write_text((paths.project_root() / paths.MARKER).read_text())
+    declared = {"plant": {"freq": "PT1H", "new_series": 5, "topics": [{"topic": "plant/+"}]}}
+    (tmp_path / "sources.yaml").write_text(json.dumps(declared))
+    monkeypatch.setenv("HORIZONTE_DATABASE", database_url)
+    monkeypatch.setenv("HORIZONTE_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+@pytest.fixture
+def run(project: Path) -> Run:
+    """Runs a command in the project and returns what it said."""
+
+    def command(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-c", CLI, *words]
+        done = subprocess.run(argv, cwd=project, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        return done
+
+    return command
+
+
+def test_a_refused_message_is_listed_exported_and_replayed(
+    project: Path, run: Run, database_url: str
+) -> None:
+    """From the letter to the stored reading by three commands and one corrected line."""
+    body = b'{"reading": 7.5, "ts": "2026-01-01T00:00:00Z"}'
+    with connect(database_url) as conn:
+        intake = Intake(load_sources(project / "sources.yaml").values())
+        intake.commit(conn, [Message("plant/a", body, 1_767_225_600 * 10**9)])
+    assert "no value" in run("dead-letters", "list").stdout
+    assert "1 dead letters written" in run("dead-letters", "export", "out.csv").stdout
+    text = (project / "sources.yaml").read_text()
+    (project / "sources.yaml").write_text(
+        text.replace('"plant/+"', '"plant/+", "value": "reading"')
+    )
+    assert "1 replayed (1 new" in run("dead-letters", "replay").stdout
+    said = run("annotate", "plant/a", "2026-01-01T00:00Z", "2026-01-01T02:00Z").stdout
+    assert "1 added" in said
+    with connect(database_url) as conn:
+        found = conn.execute("SELECT y_raw, quality FROM prepared.observation").fetchall()
+    assert found == [(7.5, "ignored")]
+
+
+def test_a_note_on_an_unknown_series_is_refused_with_a_way_out(run: Run) -> None:
+    """The exit code says that something was refused, the text what and why."""
+    done = run("annotate", "plant/nope", "2026-01-01T00:00Z", "2026-01-01T02:00Z", code=1)
+    assert "plant/nope" in done.stdout + done.stderr
+
+
+def test_a_fault_of_another_form_is_refused(run: Run) -> None:
+    """A fault is KIND=SHARE."""
+    assert "KIND=SHARE" in run("replay", "plant", "--fault", "duplicates", code=1).stderr

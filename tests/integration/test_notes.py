@@ -1,0 +1,166 @@
+"""Annotations in a real store: kept once, refused one by one, and cleaned at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from horizonte.errors import DataFault
+from horizonte.ingest import notes
+from horizonte.ingest.notesheet import Note
+from horizonte.params import Rules
+from horizonte.store import annotations as kept
+from horizonte.store import ledger, prepared
+from horizonte.store.connection import Connection
+
+NOW = pd.Timestamp("2024-06-01T12:00Z")
+EVER = pd.Timestamp("2200-01-01", tz="UTC")
+RULES = Rules(impute_up_to="PT2H", flatline_after=None, spike_window="P3D", spike_mads=None)
+HEADER = "unique_id,starts_at,ends_at,kind,note\n"
+How = dict[str, Any]
+HOW: How = {"now": NOW, "rules": RULES}
+
+
+@pytest.fixture
+def counted(
+    store: Connection, declare: Callable[..., None], load: Callable[..., ledger.Counts]
+) -> Callable[[str], str]:
+    """Register a series in Brazilian time with ten days of hours, cleaned; return its name."""
+
+    def make(name: str) -> str:
+        declare(name, zone="America/Sao_Paulo", source=name)
+        ds = pd.date_range("2018-02-12", periods=240, freq="h", tz="UTC")
+        load(pd.DataFrame({"unique_id": name, "ds": ds, "y": range(240)}))
+        prepared.follow(store, RULES, [name])
+        return name
+
+    return make
+
+
+def note(
+    name: object, start: object, end: object, kind: object = "ignore", why: object = ""
+) -> Note:
+    return Note(name, start, end, kind, why)
+
+
+def test_an_ignored_stretch_is_clean_at_once(
+    store: Connection, counted: Callable[[str], str]
+) -> None:
+    """Naive times are of the series' zone, and the prepared rows follow before it returns."""
+    name = counted("noted/a")
+    done = notes.annotate_one(store, note(name, "2018-02-14 00:00", "2018-02-14 06:00"), **HOW)
+    assert (done.added, done.followed.failed) == (1, {})
+    rows = prepared.read(store, [name])
+    set_aside = rows[rows["quality"] == "ignored"]["ds"]
+    assert list(set_aside) == list(pd.date_range("2018-02-14T02:00Z", periods=6, freq="h"))
+
+
+def test_the_same_again_changes_nothing(store: Connection, counted: Callable[[str], str]) -> None:
+    """A row that is known already, or twice in one request, is kept once."""
+    name = counted("noted/b")
+    one = note(name, "2018-02-14T02:00Z", "2018-02-14T08:00Z", "shutdown", "repair")
+    same = note(name, "2018-02-14 00:00", "2018-02-14 06:00", "shutdown", "repair")
+    first = notes.annotate(store, {0: one, 1: same}, **HOW)
+    assert (first.outcomes, first.added, first.unchanged) == ({0: "added", 1: "unchanged"}, 1, 1)
+    later = notes.annotate(store, {0: one}, now=NOW + pd.Timedelta(days=1), rules=RULES)
+    assert later.outcomes == {0: "unchanged"}
+    assert len(kept.read(store, EVER, [name])) == 1
+
+
+def test_it_is_known_on_the_clock_of_its_source(
+    store: Connection, counted: Callable[[str], str]
+) -> None:
+    """Notes on a recorded source are known at its newest reading, on a wall clock now."""
+    name = counted("noted/c")
+    notes.annotate(store, {0: note(name, "2018-02-14 00:00", "2018-02-15 00:00")}, **HOW)
+    found = kept.read(store, EVER, [name])["available_at"].iloc[0]
+    assert found == pd.Timestamp("2018-02-22T00:00Z")
+    ledger.register_source(store, name, clock="wall", step_seconds=3600)
+    notes.annotate(store, {0: note(name, "2018-02-16 00:00", "2018-02-17 00:00")}, **HOW)
+    assert kept.read(store, EVER, [name])["available_at"].max() == NOW
+
+
+def test_a_replaced_sensor_needs_no_end(store: Connection, counted: Callable[[str], str]) -> None:
+    """sensor_replaced without an end is one step long; other kinds need their end."""
+    name = counted("noted/d")
+    notes.annotate_one(store, note(name, "2018-02-14T02:00Z", "", "sensor_replaced"), **HOW)
+    row = kept.read(store, EVER, [name]).iloc[0]
+    assert row["ends_at"] - row["starts_at"] == pd.Timedelta(hours=1)
+    with pytest.raises(DataFault, match="no timestamp"):
+        notes.annotate_one(store, note(name, "2018-02-14T02:00Z", "", "shutdown"), **HOW)
+
+
+@pytest.mark.parametrize(("bad", "reason"), [
+    (note("noted/none", "2018-02-14 00:00", "2018-02-15 00:00"), "no registered series"),
+    (note(None, "2018-02-14 00:00", "2018-02-15 00:00"), "no registered series"),
+    (note("a\x00b", "2018-02-14 00:00", "2018-02-15 00:00"), "no registered series"),
+    (note("\ud800", "2018-02-14 00:00", "2018-02-15 00:00"), "no registered series"),
+    (note("noted/e", "2018-02-14 00:00", "2018-02-15 00:00", "ignroe"), "no kind"),
+    (note("noted/e", "2018-02-14 00:00", "2018-02-15 00:00", ["ignore"]), "no kind"),
+    (note("noted/e", "2018-02-14 00:00", "2018-02-15 00:00", "ignore", 7), "no note"),
+    (note("noted/e", "2018-02-14 00:00", "2018-02-15 00:00", "ignore", "x" * 1001), "no note"),
+    (note("noted/e", "2018-02-17 23:30", "2018-02-19 00:00"), "occurs twice"),
+    (note("noted/e", "2018-11-04 00:30", "2018-11-05 00:00"), "does not exist"),
+    (note("noted/e", "2018-02-15 00:00", "2018-02-14 00:00"), "not after its start"),
+    (note("noted/e", "03/04/2018", "2018-05-14 00:00"), "either way"),
+    (note("noted/e", "soon", "2018-02-14 00:00"), "not a timestamp"),
+    (note("noted/e", 1518566400, "2018-02-14 00:00"), "no time"),
+    (note("noted/e", "2018-02-14 00:00", None), "no time"),
+])  # fmt: skip
+def test_a_bad_row_is_refused_with_its_fix(
+    store: Connection, counted: Callable[[str], str], bad: Note, reason: str
+) -> None:
+    """Each bad row says value, reason and fix; its neighbour is kept."""
+    name = counted("noted/e")
+    good = note(name, "2018-02-13 00:00", "2018-02-13 01:00")
+    done = notes.annotate(store, {"bad": bad, "good": good}, **HOW)
+    assert [r.place for r in done.refused] == ["bad"]
+    assert reason in done.refused[0].reason
+    assert done.refused[0].fix
+    assert done.outcomes["good"] in ("added", "unchanged")
+
+
+def test_a_sheet_is_read_row_by_row(
+    store: Connection, counted: Callable[[str], str], tmp_path: Path
+) -> None:
+    """CSV, by comma or semicolon, and XLSX with true dates say the same; bad rows have a place."""
+    name = counted("noted/f")
+    text = (
+        HEADER
+        + f"{name},2018-02-14 00:00,2018-02-14 06:00,ignore,repair\n,,,,\n{name},x,,ignore,\n"
+    )
+    (tmp_path / "a.csv").write_text(text)
+    (tmp_path / "b.csv").write_text(text.replace(",", ";"))
+    book = openpyxl.Workbook()
+    start, end = pd.Timestamp("2018-02-14"), pd.Timestamp("2018-02-14 06:00")
+    for row in (HEADER.strip().split(","), [name, start, end, "ignore", "repair"], [name, "x"]):
+        book.active.append(row)
+    book.save(tmp_path / "c.xlsx")
+    told = [notes.annotate_file(store, tmp_path / f, **HOW) for f in ("a.csv", "b.csv", "c.xlsx")]
+    assert [(t.added, t.unchanged) for t in told] == [(1, 0), (0, 1), (0, 1)]
+    assert [t.refused[0].place for t in told] == ["a.csv row 4", "b.csv row 4", "c.xlsx row 3"]
+
+
+@pytest.mark.parametrize("text", [
+    "", "unique_id,starts_at\nnoted/g,x\n", "a;b\n1;2\n", HEADER.replace("note", "kind"), "\x00\x01",
+])  # fmt: skip
+def test_a_sheet_of_another_shape_keeps_nothing(
+    store: Connection, tmp_path: Path, text: str
+) -> None:
+    """A file without the columns raises DataFault."""
+    (tmp_path / "f.csv").write_text(text)
+    with pytest.raises(DataFault):
+        notes.annotate_file(store, tmp_path / "f.csv", **HOW)
+
+
+def test_a_missing_file_is_named(store: Connection, tmp_path: Path) -> None:
+    """A path that is not there raises DataFault, as does a workbook that is none."""
+    (tmp_path / "f.xlsx").write_text("no workbook")
+    for name in ("none.csv", "none.xlsx", "f.xlsx", "f.pdf"):
+        with pytest.raises(DataFault, match=name):
+            notes.annotate_file(store, tmp_path / name, **HOW)
