@@ -34,9 +34,9 @@ class Settings(BaseSettings):
     mqtt_window: int = Field(
         20_000, ge=1, le=65_535, description="messages that may wait for their acknowledgement"
     )
-    mqtt_batch: int = Field(2_000, ge=1, le=65_535, description="readings written at once, at most")
+    mqtt_batch: int = Field(5_000, ge=1, le=65_535, description="readings written at once, at most")
     mqtt_flush_seconds: float = Field(
-        0.5, gt=0, le=60, description="longest wait of a reading for its batch"
+        0.2, gt=0, le=60, description="longest wait of a reading for its batch"
     )
     host: str = Field("127.0.0.1", description="address that the forecast service binds")
     port: int = Field(3000, description="port of the forecast service; 0 takes a free one")

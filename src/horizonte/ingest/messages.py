@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from horizonte.ingest.feeds import Topic
@@ -49,7 +49,7 @@ def readings(payload: bytes, rule: Topic, key: str | None) -> list[Raw]:
 def parsed(text: str) -> Any:
     """Return ``text`` as JSON; raise Refused for what is none, NaN and Infinity included."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return _DECODER.decode(text)
     except RecursionError:
         raise Refused(text[:64], "JSON nested too deeply", "send flat readings") from None
     except ValueError as why:
@@ -60,10 +60,8 @@ def parsed(text: str) -> Any:
 
 def at(node: object, path: str) -> object:
     """Return what stands at the dotted ``path`` inside ``node``; NO_FIELD where nothing does."""
-    for name in path.split("."):
-        if not isinstance(node, Mapping) or name not in node:
-            return NO_FIELD
-        node = node[name]
+    for name in path.split(".") if "." in path else (path,):
+        node = node.get(name, NO_FIELD) if type(node) is dict else NO_FIELD
     return node
 
 
@@ -76,6 +74,9 @@ def _text(payload: bytes) -> str:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)  # json.loads would build one a message
 
 
 def _inside(node: object, rule: Topic) -> list[object]:
@@ -91,7 +92,7 @@ def _inside(node: object, rule: Topic) -> list[object]:
 def _raw(found: list[object], rule: Topic, key: str | None) -> Iterator[Raw]:
     bare = rule.readings is None and rule.id is None and len(found) == 1
     for node in found:
-        if bare and not isinstance(node, Mapping) and rule.value == "value":
+        if bare and not isinstance(node, dict) and rule.value == "value":
             yield Raw(key, node, None, None)  # a bare number is JSON too
             continue
         own = at(node, rule.id) if rule.id else key

@@ -20,7 +20,7 @@ class Waiting(Generic[Origin]):
     def __init__(self, *, most: int, bytes_: int = BYTES) -> None:
         self._most, self._bytes = most, bytes_
         self._held: deque[tuple[Message, Origin]] = deque()
-        self._size = 0
+        self._size, self._wanted = 0, 0
         self._changed = threading.Condition()
         self._closed = False
 
@@ -39,7 +39,10 @@ class Waiting(Generic[Origin]):
                 return False
             self._held.append((message, origin))
             self._size += len(message.payload)
-            self._changed.notify_all()
+            # The taker sleeps until its batch is full: woken for each message, it would do
+            # nothing but look.
+            if len(self._held) == self._wanted or self._size >= BATCH_BYTES:
+                self._changed.notify_all()
             return True
 
     def take(self, most: int, *, seconds: float) -> list[tuple[Message, Origin]]:
@@ -49,6 +52,7 @@ class Waiting(Generic[Origin]):
         """
         deadline = time.monotonic() + seconds
         with self._changed:
+            self._wanted = most
             while not self._closed and len(self._held) < most and self._size < BATCH_BYTES:
                 rest = deadline - time.monotonic()
                 if rest <= 0:

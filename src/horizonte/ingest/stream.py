@@ -30,6 +30,7 @@ from horizonte.store.connection import Connection
 logger = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 PROMPT = 0.05  # seconds after an acknowledgement within which a waiting broker sends again
+LAG_EVERY = 10  # messages of a batch whose lag is observed
 STARVED = 20  # batches in a row
 Held = list[tuple[Message, Any]]
 Connect = Callable[[], Connection]
@@ -60,6 +61,7 @@ class Consumer:
         while not self._stop.is_set() or len(self.waiting):
             self.watch.queued.set(len(self.waiting))
             held = self.waiting.take(self.flow.batch, seconds=self.flow.seconds)
+            self.watch.received.inc(len(held))
             if held and not self._commit(held):
                 break  # the messages after it must not overtake it: a correction may be among them
             if held:
@@ -126,7 +128,7 @@ class Consumer:
             logger.exception("batch of %d messages could not be stored as one", len(messages))
             done = self.intake.commit_each(self._conn, messages)
         now = time.time()
-        for message in messages:
+        for message in messages[::LAG_EVERY]:
             self.watch.lag.observe(now - message.arrived / 1e9)
         for source, (rows, accepted) in done.items():
             self.watch.done(source, rows, accepted, now)
@@ -143,11 +145,13 @@ class Follower(threading.Thread):
     """Lets the prepared database follow whatever was committed, by whomever."""
 
     IDLE_SECONDS = 5.0  # also without being woken: files and other consumers commit too
+    # Rests between two turns: many small commits are cleaned at once, and commits go first.
+    REST_SECONDS, REST_TURNS, LONGEST_REST = 0.5, 6.0, 8.0
 
     def __init__(self, connect: Connect, rules: Rules, watch: Watch) -> None:
         super().__init__(name="prepared", daemon=True)
         self._connect, self._rules, self._watch = connect, rules, watch
-        self._news, self._ended = threading.Event(), False
+        self._news, self._ended = threading.Event(), threading.Event()
 
     def wake(self) -> None:
         """Say that there is something to follow."""
@@ -155,7 +159,7 @@ class Follower(threading.Thread):
 
     def finish(self) -> None:
         """Follow once more, then end."""
-        self._ended = True
+        self._ended.set()
         self._news.set()
         self.join(30)
 
@@ -163,7 +167,7 @@ class Follower(threading.Thread):
         """Follow until ``finish``; a database that is away is waited for."""
         conn, pause = None, FIRST_PAUSE
         while True:
-            last = self._ended
+            last, began = self._ended.is_set(), time.monotonic()
             self._news.clear()
             try:
                 conn = conn if conn is not None and not conn.closed else self._connect()
@@ -172,10 +176,12 @@ class Follower(threading.Thread):
                 pause = FIRST_PAUSE
             except Exception as why:  # noqa: BLE001 (this thread ends with the consumer only)
                 logger.warning("prepared database cannot follow yet: %s", why)
-                time.sleep(pause)
+                self._ended.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             if last:
                 break
+            rest = self.REST_TURNS * (time.monotonic() - began)
+            self._ended.wait(min(max(rest, self.REST_SECONDS), self.LONGEST_REST))
             self._news.wait(self.IDLE_SECONDS)
         if conn is not None:
             with suppress(psycopg.Error):

@@ -159,7 +159,6 @@ class _Link:
 
     def _on_message(self, client: Client, _: Any, message: Any) -> None:
         arrived = time.time_ns()
-        self.owner.watch.received.inc()
         try:
             topic = message.topic
         except UnicodeDecodeError:  # not every broker checks; an exception here ends the client
