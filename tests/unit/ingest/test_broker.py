@@ -114,7 +114,7 @@ def test_only_a_persistent_client_keeps_its_session(version: str) -> None:
 def test_the_flow_fits_the_window() -> None:
     """Window and batch are as set, and the embedded broker's fixed window halves the batch."""
     assert Flow.of(settings()) == Flow(20_000, 5_000, 0.2)
-    assert Flow.of(settings(mqtt=None)) == Flow(100, 50, 0.5)
+    assert Flow.of(settings(mqtt=None)) == Flow(100, 50, 0.2)
     assert Flow.of(settings(mqtt=None, mqtt_batch=7)).batch == 7
 
 
