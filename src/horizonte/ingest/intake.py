@@ -7,11 +7,12 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import psycopg
+from numpy.typing import NDArray
 
 from horizonte.ingest import live
 from horizonte.ingest.feeds import TimeUnit
@@ -167,16 +168,23 @@ def delivery_key(topic: str, payload: bytes) -> str:
 def _rows(
     rows: pd.DataFrame, given: list[tuple[int, str, Raw]], messages: Sequence[Message]
 ) -> pd.DataFrame:
-    kept = [given[place] for place in rows["place"].tolist()]
-    keys = pd.Series([key for _, key, _ in kept], dtype=object)
-    # Without a time of its own each arrival is a reading: two equal ones are two.
+    kept = rows["place"].to_numpy()
+    at = np.array([place for place, _, _ in given], np.int64)[kept]
+    keys = _objects([key for _, key, _ in given])[kept]
+    keys[rows["stamped"].to_numpy()] = None  # without a time each arrival is a reading of its own
     return rows[["unique_id", "ds", "y", "stamped"]].assign(
-        at=[place for place, _, _ in kept],
-        delivery_key=keys.mask(rows["stamped"], None).to_numpy(object),
-        topic=[messages[place].topic for place, _, _ in kept],
-        payload=[messages[place].payload for place, _, _ in kept],
-        arrived_at=_instant([messages[place].arrived for place, _, _ in kept]),
+        at=at,
+        delivery_key=keys,
+        topic=_objects([message.topic for message in messages])[at],
+        payload=_objects([message.payload for message in messages])[at],
+        arrived_at=_instant([message.arrived for message in messages])[at],
     )
+
+
+def _objects(values: list[Any]) -> NDArray[np.object_]:
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
 
 
 def _together(first: Done, second: Done) -> Done:

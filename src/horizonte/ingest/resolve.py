@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -58,13 +59,13 @@ def typed(
     A reading without a time carries that of its arrival, and is marked as stamped. One from
     further ahead than the source's ``skew`` is refused unless its series is known ahead.
     """
-    refusals = _Refusals({})
-    names = _names([raw.key for raw in raws], source, refusals)
+    refusals, declared = _Refusals({}), _declared(source)
+    names = _names([raw.key for raw in raws], source, declared, refusals)
     values = _values([raw.value for raw in raws], source, refusals)
     stamped = np.array([raw.timestamp is None for raw in raws], bool)
     ds = _instants([raw.timestamp for raw in raws], source, unit, refusals)
     ds = np.where(stamped, arrived, ds) // 1000 * 1000
-    _refuse_ahead(ds, arrived, names, source, refusals)
+    _refuse_ahead(ds - arrived, ds, names, (source, declared), refusals)
     good = np.array([place not in refusals.letters for place in range(len(raws))], bool)
     rows = pd.DataFrame(
         {
@@ -78,17 +79,19 @@ def typed(
     return Typed(rows, list(refusals.letters.values()))
 
 
-def unique_id(key: str, source: Source) -> str | None:
+def unique_id(key: str, source: Source, declared: Mapping[str, bool]) -> str | None:
     """Return the series that ``key`` means: a declared key, a declared unique_id, or a new one."""
     if key in source.series:
         return source.unique_id(key)
-    if key in _declared(source):
+    if key in declared:
         return key
     fits = len(key) <= LONGEST_KEY and NEW_KEY.fullmatch(key)
     return f"{source.name}/{key}" if source.new_series and fits else None
 
 
-def _names(keys: list[object], source: Source, refusals: _Refusals) -> list[str]:
+def _names(
+    keys: list[object], source: Source, declared: Mapping[str, bool], refusals: _Refusals
+) -> list[str]:
     known: dict[str, str | None] = {}
     found = []
     for place, given in enumerate(keys):
@@ -101,7 +104,7 @@ def _names(keys: list[object], source: Source, refusals: _Refusals) -> list[str]
             found.append("")
             continue
         if key not in known:
-            known[key] = unique_id(key, source)
+            known[key] = unique_id(key, source, declared)
         if known[key] is None:
             refusals.add(place, key, f"no series of source {source.name}", _nearest(key, source))
         found.append(known[key] or "")
@@ -178,6 +181,7 @@ def _instants(
     return ds
 
 
+@lru_cache(maxsize=8192)  # many sensors report at the same instant
 def _usual(text: str) -> int:
     """Return the usual form of an instant with its offset; 0 for all others, which take longer."""
     if not _USUAL.fullmatch(text):
@@ -205,14 +209,17 @@ def _counted(place: int, stamp: object, unit: TimeUnit, refusals: _Refusals) -> 
 
 
 def _refuse_ahead(
-    ds: np.ndarray, arrived: np.ndarray, names: list[str], source: Source, refusals: _Refusals
+    lead: np.ndarray,
+    ds: np.ndarray,
+    names: list[str],
+    of: tuple[Source, Mapping[str, bool]],
+    refusals: _Refusals,
 ) -> None:
-    ahead = (ds - arrived) / 1e9
-    known = _declared(source)
-    for place in np.flatnonzero(ahead > pd.Timedelta(source.skew).total_seconds()):
+    source, known = of
+    for place in np.flatnonzero(lead > pd.Timedelta(source.skew).value):
         if not known.get(names[place], False):
             shown = pd.Timestamp(int(ds[place]), tz="UTC").isoformat()
-            why = f"{ahead[place]:,.0f} s ahead of its arrival"
+            why = f"{lead[place] / 1e9:,.0f} s ahead of its arrival"
             fix = "correct the device's clock, or declare skew, or known_ahead of the series"
             refusals.add(int(place), shown, why, fix)
 

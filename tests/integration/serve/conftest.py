@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import httpx
 import numpy as np
 import pandas as pd
 import psycopg
@@ -25,6 +26,7 @@ from horizonte.params import Features, Rules
 from horizonte.prepare import folds
 from horizonte.prepare.history import Archive
 from horizonte.prepare.panel import known_future, panel
+from horizonte.retrain.publish import publish
 from horizonte.serve import folder as model_folder
 from horizonte.serve import run
 from horizonte.store import ledger, observations, series
@@ -219,3 +221,18 @@ def home(
         yield folder
         run.stop()
     config.settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def url(home: Path, loaded: str, bucket: S3Settings, model: Path) -> str:
+    """The address of a service whose champion has forecast."""
+    with connect(loaded) as conn:
+        publish(conn, model, s3=bucket, why="the test's champion")
+    return run.start()
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[httpx.Client]:
+    """A client of the service."""
+    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+        yield client

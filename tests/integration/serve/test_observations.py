@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pandas as pd
 import pytest
 
-from horizonte.embedded.endpoints import S3Settings
-from horizonte.retrain.publish import publish
-from horizonte.serve import run
 from horizonte.store import observations, prepared
 from horizonte.store.connection import Connection, connect
 
 pytestmark = pytest.mark.slow
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def url(home: Path, loaded: str, bucket: S3Settings, model: Path) -> str:
-    """The address of a service whose champion has forecast."""
-    with connect(loaded) as conn:
-        publish(conn, model, s3=bucket, why="the test's champion")
-    return run.start()
-
-
-@pytest.fixture
-def client(url: str) -> Any:
-    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-        yield client
 
 
 def row(name: object, ds: object, y: object) -> dict[str, object]:

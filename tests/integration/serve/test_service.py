@@ -30,20 +30,6 @@ JSON = {"content-type": "application/json"}
 PICKLE = {"content-type": "application/vnd.bentoml+pickle"}
 
 
-@pytest.fixture(scope="module")
-def url(home: Path, loaded: str, bucket: S3Settings, model: Path) -> str:
-    """The address of a service whose champion has forecast."""
-    with connect(loaded) as conn:
-        publish(conn, model, s3=bucket, why="the test's champion")
-    return run.start()
-
-
-@pytest.fixture
-def client(url: str) -> Any:
-    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-        yield client
-
-
 def asked(client: httpx.Client, **body: Any) -> dict[str, Any]:
     answer = client.post("/forecast", json=body)
     assert answer.status_code == 200, answer.text
