@@ -112,7 +112,7 @@ class Intake:
 
     def _bury(self, conn: Connection, message: Message, why: Exception) -> Done:
         match = self.router.match(message.topic)
-        source = match.source if match else _nobody()
+        source = match.source if match else nobody()
         reason = f"could not be stored ({type(why).__name__}: {why})"[:500]
         letter = _letter(message, None, reason, "report it: it should have had a reason of its own")
         letters = pd.DataFrame([letter], columns=list(LETTER))
@@ -211,10 +211,11 @@ def _letter(message: Message, value: object, reason: str, fix: str) -> tuple[obj
 def _unrouted(messages: list[Message]) -> Understood:
     fix = "declare topics for it in sources.yaml"
     letters = [_letter(m, m.topic, "no rule fits this topic", fix) for m in messages]
-    return Understood(_nobody(), none(), pd.DataFrame(letters, columns=list(LETTER)))
+    return Understood(nobody(), none(), pd.DataFrame(letters, columns=list(LETTER)))
 
 
-def _nobody() -> Source:
+def nobody() -> Source:
+    """Return the source of what belongs to none that is declared."""
     return Source.model_validate({"name": UNROUTED, "freq": "PT1S", "new_series": 1})
 
 

@@ -16,7 +16,7 @@ from horizonte.ingest.intake import Intake, Message, Understood
 from horizonte.ingest.live import Origin
 from horizonte.ingest.sources import Source
 from horizonte.params import Rules
-from horizonte.store import prepared
+from horizonte.store import ledger, prepared
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
 from horizonte.store.ledger import PAYLOAD_BYTES, VALUE_BYTES, Counts
@@ -111,7 +111,7 @@ def _again(conn: Connection, intake: Intake, ids: list[int]) -> tuple[int, Count
         if len(lost):  # crowded out again: the letter is there already
             conn.execute("DELETE FROM dead_letter WHERE ingest_batch_id = %s", (done.batch_id,))
             conn.execute(_UNCOUNT, (done.batch_id,))
-        left = Counter(_bounded(str(v)) for v in [*part.letters["value"], *lost])
+        left = Counter(ledger.bounded(str(v)) or "" for v in [*part.letters["value"], *lost])
         read = [i for i, value, *_ in kept if not _take(left, value)]
         # What now fails for another reason is still one of these letters.
         read = read[: max(0, len(read) - left.total())]
@@ -124,12 +124,6 @@ def _take(left: Counter[str], value: str | None) -> bool:
     fails = left[value or ""] > 0
     left[value or ""] -= fails
     return fails
-
-
-def _bounded(text: str) -> str:
-    """Return a value as the ledger keeps it."""
-    kept = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace")[:VALUE_BYTES]
-    return kept.decode("utf-8", "ignore")
 
 
 def _params(which: Which | None) -> dict[str, object]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from horizonte.ingest import live
-from horizonte.ingest.intake import UNROUTED
+from horizonte.ingest.intake import nobody
 from horizonte.ingest.live import Origin
 from horizonte.ingest.messages import NO_FIELD, Raw
 from horizonte.ingest.owners import Owned, declared_ids, owners
@@ -134,9 +134,8 @@ def _store(
 def _refuse(
     conn: Connection, given: Sequence[object], fates: Mapping[int, Fate], door: Door
 ) -> None:
-    nobody = Source.model_validate({"name": UNROUTED, "freq": "PT1S", "new_series": 1})
     letters = _letters(given, fates)
-    origin = Origin("request", door.name, nobody, door.now)
+    origin = Origin("request", door.name, nobody(), door.now)
     live.accept(conn, _NO_ROWS, letters, origin=origin)
 
 

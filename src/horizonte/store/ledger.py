@@ -172,7 +172,7 @@ def refuse(conn: Connection, batch: Batch, letters: pd.DataFrame) -> None:
         )
     whole = letters.assign(ingest_batch_id=batch.id)
     for name in sorted(set(_TEXTS) & set(letters)):
-        whole[name] = pd.Series([_bounded(v) for v in letters[name]], dtype=object).array
+        whole[name] = pd.Series([bounded(v) for v in letters[name]], dtype=object).array
     if "payload" in letters:
         given = [v if isinstance(v, bytes) else None for v in letters["payload"]]
         whole["payload"] = pd.Series([v and v[:PAYLOAD_BYTES] for v in given], dtype=object).array
@@ -220,7 +220,8 @@ def source_now(conn: Connection, source: str) -> pd.Timestamp | None:
     return pd.Timestamp(row[0]).tz_convert("UTC") if row and row[0] else None
 
 
-def _bounded(value: object) -> str | None:
+def bounded(value: object) -> str | None:
+    """Return a value as a letter keeps it: text of at most 1 kB, without NUL; None for none."""
     if value is None or value is pd.NA or value != value:  # noqa: PLR0124 (NaN)
         return None
     text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
