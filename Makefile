@@ -70,6 +70,8 @@ lock: $(STAMP)  ## resolve requirements anew (needs a package index)
 	  --no-emit-index-url --no-header requirements/requirements.in -o requirements/lock.txt
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header requirements/peers.in -o requirements/peers.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header requirements/serve.in -o requirements/serve.txt
 	@grep -A200 '^uv==' requirements/lock.txt | awk 'NR>1 && /^[a-z]/ {exit} /^    #/ {next} {print}' > requirements/uv.txt
 
 clean:  ## remove the environment and everything that can be made again

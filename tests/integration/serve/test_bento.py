@@ -46,16 +46,17 @@ def bento(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_holds_the_package_and_the_locked_requirements(bento: Path) -> None:
-    """The package lies where the bento imports from, with its SQL; nothing else of the project."""
+    """The package lies where the bento imports from, with its SQL; it asks for what serving imports."""
     source = bento / "src"
     assert {p.name for p in source.iterdir()} == {"horizonte", "README.md", "bentofile.yaml"}
     assert list((source / "horizonte/store/sql").glob("*.sql"))
     assert not list(source.rglob("*.pyc"))
     wanted = (bento / "env/python/requirements.txt").read_text()
-    locked = (ROOT / "requirements/lock.txt").read_text()
+    locked = (ROOT / "requirements/serve.txt").read_text()
     hashes = re.compile(r"sha256:[0-9a-f]{64}")
     assert set(hashes.findall(wanted)) == set(hashes.findall(locked))
     assert yaml.safe_load((bento / "bento.yaml").read_text())["models"] == []
+    assert " libgomp1" in (bento / "env/docker/Dockerfile").read_text()  # LightGBM's threads
 
 
 def test_it_serves_in_another_folder_with_settings_only(
