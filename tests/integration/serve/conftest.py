@@ -195,10 +195,20 @@ def load() -> Callable[[Connection, pd.DataFrame], ledger.Counts]:
     return _load
 
 
+# A database is copied while nobody is in it; TimescaleDB keeps a session of its own in each.
+_ALONE = """DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+        PERFORM _timescaledb_functions.stop_background_workers();
+    END IF;
+END $$"""
+
+
 @pytest.fixture
 def private(server_url: str, loaded: str) -> Iterator[Connection]:
     """A connection to a copy of the module's loaded database, for a test that adds to it."""
     name, copy = urlsplit(loaded).path[1:], f"copy_{uuid4().hex[:12]}"
+    with connect(loaded) as conn:
+        conn.execute(_ALONE)
     with psycopg.connect(server_url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {copy} TEMPLATE {name}")
         with connect(urlsplit(loaded)._replace(path=f"/{copy}").geturl()) as conn:
