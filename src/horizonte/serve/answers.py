@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pandas as pd
 import psycopg
@@ -15,12 +15,12 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from horizonte.config import Settings
 from horizonte.embedded import services
 from horizonte.embedded.endpoints import S3Settings
-from horizonte.errors import Fault, StoreFault
+from horizonte.errors import Fault, ModelFault, StoreFault
 from horizonte.params import Rules
 from horizonte.serve import champion, predict, present, schemas, vintages, writing
 from horizonte.serve.bucket import Bucket
 from horizonte.serve.champion import Champion
-from horizonte.serve.faults import NotReady
+from horizonte.serve.faults import NoChampion, NotReady
 from horizonte.serve.follow import Doors, Follower, Serving
 from horizonte.serve.observations import Call
 from horizonte.store import series as series_store
@@ -29,6 +29,7 @@ from horizonte.store.requests import Answer
 
 CONNECTIONS = 6
 CONNECT_SECONDS = 5.0
+T = TypeVar("T")
 _LOADING = NotReady("champion", "loading", "loaded yet", "wait a moment")
 
 
@@ -86,39 +87,36 @@ class Answers:
     ) -> schemas.ForecastAnswer:
         """Answer ``request`` by one model version; what is computed is stored with ``request_id``.
 
-        Raises the faults of ``predict.forecast``, NotReady before the first champion, and
-        StoreFault when the database does not answer.
+        Raises the faults of ``predict.forecast``, NotReady while the champion is being loaded,
+        and StoreFault when the database does not answer.
         """
-        model, names = self._serving().champion, request.names()
-        steps = {
-            name: predict.steps_of(request.horizon, *predict.grid(model, name)) for name in names
-        }
+        model, names = self._model(), request.names()
         with self._connection() as conn:
             series = {row["unique_id"]: row for row in _records(series_store.read(conn, names))}
-            sources = {name: row["source"] for name, row in series.items()}
-            told = self._told(conn, model, sources, request_id)
+            steps = {
+                name: predict.steps_of(request.horizon, *predict.grid(model, name, facts["freq"]))
+                for name, facts in series.items()
+            }
+            told = self._told(conn, model, series, asked=_asked(request), request_id=request_id)
+        shape = present.Shape(request.levels, request.quantiles)
         forecasts = [
-            present.forecast(
-                told[name], steps=steps[name], facts=series[name], levels=request.levels
-            )
+            present.forecast(told[name], steps=steps[name], facts=series[name], shape=shape)
             for name in names
         ]
+        version = model.version if model else predict.UNTRAINED
         return schemas.ForecastAnswer(
-            model_version=model.version, request_id=request_id, forecasts=forecasts
+            model_version=version, request_id=request_id, forecasts=forecasts
         )
 
-    def series(self) -> schemas.SeriesList:
-        """List what the champion forecasts."""
-        model = self._serving().champion
-        reach = {
-            name: (iso, f.horizon)
-            for iso, f in model.forecasters.items()
-            for name in f.meta["unique_id"]
-        }
+    def read(self, question: Callable[..., T], *asked: Any) -> T:
+        """Return what ``question`` reads from the database, given a connection and ``asked``."""
         with self._connection() as conn:
-            known = series_store.read(conn, reach)
-        entries = [present.entry(row, *reach[row["unique_id"]]) for row in _records(known)]
-        return schemas.SeriesList(model_version=model.version, series=entries)
+            return question(conn, *asked)
+
+    def champion(self) -> Champion | None:
+        """Return the champion, or None where none serves."""
+        serving = self._follower.serving
+        return serving.champion if serving else None
 
     def current(self) -> schemas.CurrentModel:
         """Say which version serves, since when and why, and what keeps a newer one out."""
@@ -152,20 +150,40 @@ class Answers:
         return serving.champion.rules if serving else None
 
     def _told(
-        self, conn: Connection, model: Champion, sources: Mapping[str, str], request_id: str | None
+        self,
+        conn: Connection,
+        model: Champion | None,
+        series: Mapping[str, dict[str, Any]],
+        *,
+        asked: vintages.Asked,
+        request_id: str | None,
     ) -> dict[str, present.Told]:
         """Return every series' vintage: the fresh ones as stored, the others computed and stored.
 
         One request computes at a time; who waited finds what the one before has stored.
         """
-        told = vintages.fresh(conn, model, sources)
+        sources = {name: row["source"] for name, row in series.items()}
+        live = asked == vintages.LIVE
+        told = vintages.fresh(conn, model, sources) if live else {}
         if len(told) < len(sources):
             with self._computing:
-                told = vintages.fresh(conn, model, sources)
+                told = vintages.fresh(conn, model, sources) if live else {}
                 missing = [name for name in sources if name not in told]
                 if missing:
-                    told |= vintages.compute(conn, model, missing, request_id=request_id)
+                    told |= vintages.compute(
+                        conn, model, missing, request_id=request_id, asked=asked
+                    )
         return told
+
+    def _model(self) -> Champion | None:
+        """Return the champion; None where there is none to be had, and a fallback answers.
+
+        Raises NotReady while one is being loaded, and StoreFault while nobody can know.
+        """
+        serving, refused = self._follower.serving, self._follower.refused
+        if serving is None and not isinstance(refused, NoChampion | ModelFault):
+            raise refused or _LOADING
+        return serving.champion if serving else None
 
     def _serving(self) -> Serving:
         serving = self._follower.serving
@@ -185,6 +203,11 @@ class Answers:
                 "reachable",
                 "start it (horizonte up), or correct HORIZONTE_DATABASE",
             ) from why
+
+
+def _asked(request: schemas.ForecastRequest) -> vintages.Asked:
+    as_of = None if request.as_of is None else pd.Timestamp(request.as_of).tz_convert("UTC")
+    return vintages.Asked(as_of, request.ahead())
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,14 +11,20 @@ from horizonte.model.forecaster import Forecaster
 from horizonte.serve.inputs import Group, Inputs
 
 RECENT = pd.Timedelta(days=1)
+NO_MODEL = "fallback: no model in service knows this series, its best naive answers"
 TOLERATED_SHARE = 0.1  # of imputed values in the last day
 
 
-def reasons(target: str, group: Group, inputs: Inputs, forecaster: Forecaster) -> str | None:
-    """Return what was missing for ``target``, joined by semicolons; None when nothing was."""
+def reasons(
+    target: str, group: Group, inputs: Inputs, forecaster: Forecaster, *, trained: bool = True
+) -> str | None:
+    """Return what was missing for ``target``, joined by semicolons; None when nothing was.
+
+    ``trained`` says whether a model knows the series; without one it has no covariates to miss.
+    """
     found = [
         *_target(inputs.prepared, target, inputs.cutoffs[target], group.step),
-        *_covariates(inputs, group, target),
+        *(_covariates(inputs, group, target) if trained else [NO_MODEL]),
         *_fallback(forecaster, target),
     ]
     return "; ".join(found) or None

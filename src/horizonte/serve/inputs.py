@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,18 @@ from horizonte.params import Rules
 from horizonte.prepare.clean import clean
 from horizonte.prepare.panel import known_future, panel
 from horizonte.prepare.reach import reach
+from horizonte.serve import suppose
+from horizonte.serve.suppose import Ahead
 from horizonte.store import annotations as notes
 from horizonte.store import observations
 from horizonte.store.connection import Connection
+
+
+class Reach(NamedTuple):
+    """How far back a forecast reads, and how many steps ahead it goes."""
+
+    tail: str
+    horizon: int
 
 
 @dataclass(frozen=True)
@@ -93,8 +102,18 @@ def groups(
     return found
 
 
-def read(conn: Connection, group: Group, *, rules: Rules, forecaster: Forecaster) -> Inputs:
+def read(
+    conn: Connection,
+    group: Group,
+    *,
+    rules: Rules,
+    forecaster: Forecaster | Reach,
+    ahead: Ahead | None = None,
+) -> Inputs:
     """Return the inputs of ``group``: revisions known at its ``as_of``, cleaned, as a panel.
+
+    ``ahead`` replaces what is known ahead, after the cutoff. Raises DataFault for a supposition
+    that the targets cannot read.
 
     Always from the revisions, never from the prepared table: the live forecast and its replay
     are then one computation, and neither can lag behind a load. Every grid ends at the cutoff
@@ -109,6 +128,10 @@ def read(conn: Connection, group: Group, *, rules: Rules, forecaster: Forecaster
     prepared = pd.concat([prepared, *_silent(prepared, group, tail)], ignore_index=True)
     ends = prepared.groupby("unique_id", observed=True)["ds"].max()
     cutoffs = {target: ends[target] for target in group.targets}
+    if own := {name: values for name, values in (ahead or {}).items() if name in group.ids}:
+        end = max(cutoffs.values())
+        suppose.within(own, after=end, until=end + forecaster.horizon * group.step)
+        prepared = suppose.supposed(prepared, own)
     history = panel(prepared, series=group.series, targets=group.targets)
     known = known_future(
         prepared,

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
 import pandas as pd
 
 from horizonte import freq
 from horizonte.errors import DataFault, NotFound
-from horizonte.serve import degraded, inputs
+from horizonte.model import untrained
+from horizonte.model.forecaster import Forecaster
+from horizonte.params import Rules
+from horizonte.serve import degraded, inputs, project, suppose
 from horizonte.serve.champion import Champion
 from horizonte.serve.faults import NoHistory
-from horizonte.serve.inputs import Knowledge
+from horizonte.serve.inputs import Knowledge, Reach
+from horizonte.serve.suppose import Ahead
 from horizonte.store import series as series_store
 from horizonte.store.connection import Connection
 from horizonte.store.forecasts import Purpose
 
-INTERVALS = "split conformal per lead-time bucket"
+UNTRAINED = "untrained"  # stands for the model version where no model knows the series
+_INTERVALS = {
+    UNTRAINED: "errors of its best naive on its own past, or how far it moves where that is short"
+}
+# The cleaning in front of a series where neither a project nor a champion says another.
+_RULES = Rules(impute_up_to="PT2H", flatline_after=None, spike_window="P7D", spike_mads=None)
 
 
 @dataclass(frozen=True)
@@ -39,31 +49,38 @@ class Vintage:
 
 def forecast(
     conn: Connection,
-    champion: Champion,
+    champion: Champion | None,
     *,
     unique_ids: Sequence[str],
     horizon: int | str | None = None,
     as_of: pd.Timestamp | None = None,
     now: datetime,
     purpose: Purpose = "live",
+    ahead: Ahead | None = None,
 ) -> list[Vintage]:
     """Return a forecast of every series in ``unique_ids``, in that order, by ``champion``.
 
     Made from what was known at ``as_of`` (None: now on the clock of each series' source), all
     read as of one moment of the database. ``horizon`` is steps of the series' own freq, an
     ISO-8601 duration, or None for all that the model reaches. ``now`` becomes ``issued_at``.
-    Missing input never fails, it is named in ``degraded``. Raises NotFound for a series that
-    the champion does not know (naming the nearest), DataFault for a horizon beyond its reach,
-    NoHistory when the database holds nothing of a series' source.
+    ``ahead`` supposes values of covariates that are known ahead. A series that no champion knows
+    is forecast by its best naive. Missing input never fails, it is named in ``degraded``. Raises
+    NotFound for what is no registered target (naming the nearest), DataFault for a horizon beyond
+    reach or a supposition that no model reads, NoHistory when the database holds nothing of a
+    series' source.
     """
-    steps = {name: steps_of(horizon, *grid(champion, name)) for name in unique_ids}
     with inputs.one_view(conn):
         series = _series(conn, unique_ids)
+        facts = series.set_index("unique_id")["freq"]
+        steps = {n: steps_of(horizon, *grid(champion, n, facts[n])) for n in unique_ids}
         known = _known(conn, series, unique_ids, as_of)
+        if ahead:
+            suppose.check(ahead, series, unique_ids)
         made = {
             v.unique_id: v
-            for group in inputs.groups(series, unique_ids, known)
-            for v in _of_group(conn, champion, group, now, purpose)
+            for names, of_group in _ways(conn, champion, unique_ids, ahead)
+            for group in inputs.groups(series, names, known)
+            for v in of_group(group, now, purpose)
         }
     return [replace(made[name], rows=made[name].rows.head(steps[name])) for name in unique_ids]
 
@@ -103,23 +120,40 @@ def steps_of(horizon: int | str | None, iso: str, reach: int) -> int:
     return steps
 
 
-def grid(champion: Champion, unique_id: str) -> tuple[str, int]:
-    """Return freq and reach in steps of a series; raise NotFound, naming the nearest, if none."""
-    for iso, forecaster in champion.forecasters.items():
+def grid(champion: Champion | None, unique_id: str, declared: str) -> tuple[str, int]:
+    """Return freq and reach in steps of a series whose declared freq is ``declared``."""
+    for iso, forecaster in _forecasters(champion).items():
         if unique_id in set(forecaster.meta["unique_id"]):
             return iso, forecaster.horizon
-    known = served(champion)
-    near = difflib.get_close_matches(unique_id, known, n=3, cutoff=0.3) or known[:3]
-    raise NotFound("series", unique_id, "a series in service", f"did you mean {', '.join(near)}?")
+    iso = freq.iso(declared)
+    return iso, untrained.horizon(iso)
 
 
-def served(champion: Champion) -> list[str]:
-    """Return every series that ``champion`` forecasts, in order of name."""
-    return sorted(name for f in champion.forecasters.values() for name in f.meta["unique_id"])
+def version(champion: Champion | None, unique_id: str) -> str:
+    """Return the version that answers for a series: the champion's where it knows the series."""
+    return champion.version if champion and unique_id in served(champion) else UNTRAINED
+
+
+def intervals(model_version: str) -> str:
+    """Say how the bands of a version were made."""
+    return _INTERVALS.get(model_version, "split conformal per lead-time bucket")
+
+
+def served(champion: Champion | None) -> list[str]:
+    """Return every series that ``champion`` knows, in order of name."""
+    return sorted(n for f in _forecasters(champion).values() for n in f.meta["unique_id"])
+
+
+def _forecasters(champion: Champion | None) -> Mapping[str, Forecaster]:
+    return champion.forecasters if champion else {}
 
 
 def _series(conn: Connection, targets: Sequence[str]) -> pd.DataFrame:
     own = series_store.read(conn, targets)
+    for name in own.loc[own["role"] != "target", "unique_id"]:
+        raise NotFound(
+            "series", name, "a target, but a covariate", "ask for a target that reads it"
+        )
     read = {*targets, *(c for ids in own["covariates"] for c in ids)}
     return series_store.read(conn, read)
 
@@ -138,27 +172,84 @@ def _known(
         )
     if as_of is None:
         return known
+    if late := {source: state.as_of for source, state in known.items() if as_of > state.as_of}:
+        source, newest = next(iter(late.items()))
+        raise DataFault(
+            "as_of",
+            as_of.isoformat(),
+            f"at most now on the clock of source {source}, {newest.isoformat()}",
+            "leave it out for the newest forecast",
+        )
     return {source: replace(state, as_of=as_of) for source, state in known.items()}
 
 
+Way = Callable[[inputs.Group, datetime, Purpose], list[Vintage]]
+
+
+def _ways(
+    conn: Connection, champion: Champion | None, names: Sequence[str], ahead: Ahead | None
+) -> Iterator[tuple[list[str], Way]]:
+    """Yield the series that a champion knows and those that none does, each with its way."""
+    known = set(served(champion))
+    fitted, bare = ([n for n in names if (n in known) is wanted] for wanted in (True, False))
+    if champion and fitted:
+        yield fitted, partial(_of_group, conn, champion, ahead)
+    if bare and ahead:
+        fix = "leave known_future out, or ask for a series that a model serves"
+        raise DataFault("known_future", bare[0], "read for it: no model serves this series", fix)
+    if bare:
+        rules = project.rules(champion.rules if champion else None) or _RULES
+        yield bare, partial(_untrained, conn, rules)
+
+
 def _of_group(
-    conn: Connection, champion: Champion, group: inputs.Group, now: datetime, purpose: Purpose
+    conn: Connection,
+    champion: Champion,
+    ahead: Ahead | None,
+    group: inputs.Group,
+    now: datetime,
+    purpose: Purpose,
+) -> list[Vintage]:
+    forecaster = champion.forecasters[freq.iso(group.step)]
+    read = inputs.read(conn, group, rules=champion.rules, forecaster=forecaster, ahead=ahead)
+    said = _Said(champion.version, purpose, now)
+    return _vintages(group, read, forecaster, said)
+
+
+def _untrained(
+    conn: Connection, rules: Rules, group: inputs.Group, now: datetime, purpose: Purpose
 ) -> list[Vintage]:
     iso = freq.iso(group.step)
-    forecaster = champion.forecasters[iso]
-    read = inputs.read(conn, group, rules=champion.rules, forecaster=forecaster)
+    reach = Reach(freq.written(untrained.tail(iso)), untrained.horizon(iso))
+    read = inputs.read(conn, group, rules=rules, forecaster=reach)
+    meta = group.series[group.series["unique_id"].isin(group.targets)]
+    forecaster = untrained.untrained(read.history, meta=meta, iso=iso)
+    return _vintages(group, read, forecaster, _Said(UNTRAINED, purpose, now))
+
+
+class _Said(NamedTuple):
+    """By which version, for what purpose and when something is said."""
+
+    version: str
+    purpose: Purpose
+    now: datetime
+
+
+def _vintages(
+    group: inputs.Group, read: inputs.Inputs, forecaster: Forecaster, said: _Said
+) -> list[Vintage]:
     rows = forecaster.predict(read.history, horizon=forecaster.horizon, known_future=read.known)
     by_series = dict(iter(rows.groupby("unique_id", observed=True)))
     return [
         Vintage(
             name,
-            iso,
-            champion.version,
-            purpose,
+            freq.iso(group.step),
+            said.version,
+            said.purpose,
             group.at,
             read.cutoffs[name],
-            now,
-            degraded.reasons(name, group, read, forecaster),
+            said.now,
+            degraded.reasons(name, group, read, forecaster, trained=said.version != UNTRAINED),
             by_series[name].reset_index(drop=True),
         )
         for name in group.targets

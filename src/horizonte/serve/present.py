@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+import numpy as np
 import pandas as pd
 
-from horizonte.contracts import QUANTILE_COLUMNS
-from horizonte.serve.predict import INTERVALS, Vintage, span
-from horizonte.serve.schemas import LEVELS, SeriesEntry, SeriesForecast
+from horizonte.contracts import QUANTILE_COLUMNS, QUANTILES
+from horizonte.serve.predict import Vintage, intervals
+from horizonte.serve.schemas import LEVELS, SeriesForecast
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,15 @@ class Told:
     clock: pd.Timestamp
 
 
-def forecast(
-    told: Told, *, steps: int, facts: Mapping[str, Any], levels: Sequence[int] | None
-) -> SeriesForecast:
+@dataclass(frozen=True)
+class Shape:
+    """Which columns a client asked for; neither gives the stored quantiles."""
+
+    levels: Sequence[int] | None = None
+    quantiles: Sequence[float] | None = None
+
+
+def forecast(told: Told, *, steps: int, facts: Mapping[str, Any], shape: Shape) -> SeriesForecast:
     """Return the first ``steps`` of ``told``; ``facts`` is the SERIES row of its series."""
     vintage = told.vintage
     return SeriesForecast(
@@ -34,41 +41,50 @@ def forecast(
         freq=vintage.freq,
         horizon=steps,
         origin=told.origin,
+        purpose=vintage.purpose,
         model_version=vintage.model_version,
         as_of=vintage.at.as_of,
         cutoff=vintage.cutoff,
         issued_at=vintage.issued_at,
         age_seconds=(told.clock - vintage.at.as_of).total_seconds(),
         degraded=vintage.degraded,
-        intervals=INTERVALS,
-        rows=rows(vintage.rows.head(steps), levels),
+        intervals=intervals(vintage.model_version),
+        rows=rows(vintage.rows.head(steps), shape),
     )
 
 
-def entry(facts: Mapping[str, Any], iso: str, horizon: int) -> SeriesEntry:
-    """Return one SERIES row as a line of ``GET /series``."""
-    return SeriesEntry(
-        unique_id=facts["unique_id"],
-        freq=iso,
-        unit=facts["unit"],
-        zone=facts["zone"],
-        horizon=horizon,
-        horizon_duration=span(iso, horizon),
-        covariates=list(facts["covariates"]),
-        source=facts["source"],
-    )
-
-
-def rows(frame: pd.DataFrame, levels: Sequence[int] | None) -> list[dict[str, Any]]:
-    """Return FORECAST rows as records: ds in UTC, mean, then quantiles or the levels' columns."""
-    wanted = {name: name for name in QUANTILE_COLUMNS}
-    if levels is not None:
-        wanted = {
-            f"{side}_{level}": column
-            for level in levels
-            for side, column in zip(("lo", "hi"), LEVELS[level], strict=True)
-        }
-    shown = pd.DataFrame({name: frame[column].to_numpy() for name, column in wanted.items()})
+def rows(frame: pd.DataFrame, shape: Shape) -> list[dict[str, Any]]:
+    """Return FORECAST rows as records: ds in UTC, mean, then what ``shape`` asks for."""
+    shown = pd.DataFrame(_columns(frame, shape))
     shown.insert(0, "mean", frame["mean"].to_numpy())
     shown.insert(0, "ds", frame["ds"].dt.strftime("%Y-%m-%dT%H:%M:%SZ").to_numpy())
     return cast("list[dict[str, Any]]", shown.to_dict("records"))
+
+
+def _columns(frame: pd.DataFrame, shape: Shape) -> dict[str, np.ndarray]:
+    if shape.levels is not None:
+        sides = [
+            (f"{s}_{n}", c)
+            for n in shape.levels
+            for s, c in zip(("lo", "hi"), LEVELS[n], strict=True)
+        ]
+        return {name: frame[column].to_numpy() for name, column in sides}
+    if shape.quantiles is not None:
+        return {_name(q): _quantile(frame, q) for q in sorted(set(shape.quantiles))}
+    return {name: frame[name].to_numpy() for name in QUANTILE_COLUMNS}
+
+
+def _name(q: float) -> str:
+    whole, dot, rest = f"{q * 100:g}".partition(".")
+    return f"q{whole:0>2}{dot}{rest}"
+
+
+def _quantile(frame: pd.DataFrame, q: float) -> np.ndarray:
+    """Return quantile ``q``: as stored, else on the line between its two neighbours."""
+    at = int(np.searchsorted(QUANTILES, q))
+    if np.isclose(q, QUANTILES[at]):
+        return frame[QUANTILE_COLUMNS[at]].to_numpy()
+    low, high = (frame[name].to_numpy() for name in QUANTILE_COLUMNS[at - 1 : at + 1])
+    share = (q - QUANTILES[at - 1]) / (QUANTILES[at] - QUANTILES[at - 1])
+    found: np.ndarray = low + share * (high - low)
+    return found

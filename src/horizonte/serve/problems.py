@@ -107,7 +107,7 @@ def of_validation(errors: list[dict[str, Any]], body: bytes) -> Problem:
         return of("malformed-json", str(errors[0].get("msg")))
     told: dict[str, dict[str, object]] = {}
     for error in errors[:20]:
-        name, value = _locate(body, error)
+        name, value = _locate(body, error) if _in_body(error) else _named(error)
         if name in told:  # the branches of one union are one field to the client
             told[name]["allowed"] = f"{told[name]['allowed']}, or: {error['msg']}"
         else:
@@ -123,6 +123,17 @@ def of_validation(errors: list[dict[str, Any]], body: bytes) -> Problem:
 
 
 _FIXES = {"extra_forbidden": "remove {0}; /docs lists the fields", "missing": "add {0}"}
+
+
+def _in_body(error: dict[str, Any]) -> bool:
+    return (error.get("loc") or ("body",))[0] not in ("query", "path", "header")
+
+
+def _named(error: dict[str, Any]) -> tuple[str, object]:
+    """Return the parameter of ``error`` and what it held."""
+    value = error.get("input")
+    shown = value if isinstance(value, int | float) else str(value)[:LONGEST_VALUE]
+    return ".".join(map(str, error["loc"][1:])) or "query", shown
 
 
 def _locate(body: bytes, error: dict[str, Any]) -> tuple[str, object]:

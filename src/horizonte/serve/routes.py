@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from horizonte import __version__
 from horizonte.errors import Fault
-from horizonte.serve import doors, kinds, problems, schemas
+from horizonte.serve import doors, kinds, looking, problems, schemas
 from horizonte.serve.edge import request_id
 
 if TYPE_CHECKING:
@@ -32,20 +32,16 @@ def create() -> FastAPI:
         openapi_url=None,
     )
     app.add_exception_handler(Fault, _refuse)
-    app.get("/series", tags=["forecasts"])(list_series)
+    looking.add(app)
     doors.add(app)
     app.get("/models/current", tags=["models"])(current_model)
+    looking.add_models(app)
     app.get("/version", tags=["service"])(running_version)
     app.get("/problems/{slug}", include_in_schema=False)(problem_page)
     app.get("/docs.json", include_in_schema=False)(document)
     app.get("/docs", include_in_schema=False)(docs)
     app.get("/", include_in_schema=False)(home)
     return app
-
-
-def list_series(request: Request) -> schemas.SeriesList:
-    """List every series that the model in service forecasts."""
-    return _answers(request).series()
 
 
 def current_model(request: Request) -> schemas.CurrentModel:

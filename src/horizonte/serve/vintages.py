@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,37 +16,69 @@ from horizonte.serve.champion import Champion
 from horizonte.serve.inputs import Knowledge
 from horizonte.serve.predict import Vintage
 from horizonte.serve.present import Told
-from horizonte.store import forecasts
+from horizonte.serve.suppose import Ahead
+from horizonte.store import forecasts, series
 from horizonte.store.connection import Connection
 
 ROWS = "source_rows"  # beside the seconds of a run: how many rows its sources had brought
 
 
-def fresh(conn: Connection, champion: Champion, sources: Mapping[str, str]) -> dict[str, Told]:
+class Asked(NamedTuple):
+    """What a forecast is made from: None is what is known now, and what is on record ahead."""
+
+    as_of: pd.Timestamp | None = None
+    ahead: Ahead | None = None
+
+    @property
+    def purpose(self) -> forecasts.Purpose:
+        """Return what such a forecast is for; only live ones are ever scored."""
+        return "what_if" if self.ahead else "live" if self.as_of is None else "replay"
+
+
+LIVE = Asked()
+
+
+def fresh(
+    conn: Connection, champion: Champion | None, sources: Mapping[str, str]
+) -> dict[str, Told]:
     """Return the stored live vintage of each series that a new one would only repeat.
 
-    Fresh means: by this model version, and from all that the source has brought until now.
+    Fresh means: by the version that answers now, and from all that the source has brought.
     ``sources`` maps unique_id to source.
     """
     with inputs.one_view(conn):
         known = inputs.knowledge(conn, sources.values())
         found = forecasts.latest(conn, sources)
         rows = _rows_seen(conn, [v.run_id for v in found.values()])
+        iso = dict(series.read(conn, found)[["unique_id", "freq"]].to_numpy())
     told = {}
     for name, stored in found.items():
         now = known.get(sources[name])
         seen = Knowledge(stored.as_of, rows[stored.run_id])
-        if now == seen and stored.model_version == champion.version:
-            told[name] = Told(_vintage(stored, champion, seen), "stored", now.as_of)
+        if now == seen and stored.model_version == predict.version(champion, name):
+            told[name] = Told(_vintage(stored, iso[name], seen), "stored", now.as_of)
     return told
 
 
 def compute(
-    conn: Connection, champion: Champion, names: Sequence[str], *, request_id: str | None = None
+    conn: Connection,
+    champion: Champion | None,
+    names: Sequence[str],
+    *,
+    request_id: str | None = None,
+    asked: Asked = LIVE,
 ) -> dict[str, Told]:
-    """Forecast ``names`` now, store the vintages as live, and return them."""
+    """Forecast ``names`` as ``asked``, store the vintages for its purpose, and return them."""
     began = time.perf_counter()
-    made = predict.forecast(conn, champion, unique_ids=names, now=database_now(conn))
+    made = predict.forecast(
+        conn,
+        champion,
+        unique_ids=names,
+        now=database_now(conn),
+        as_of=asked.as_of,
+        ahead=asked.ahead,
+        purpose=asked.purpose,
+    )
     issue(conn, made, seconds=time.perf_counter() - began, request_id=request_id)
     return {v.unique_id: Told(v, "computed", v.at.as_of) for v in made}
 
@@ -90,8 +123,7 @@ def _rows_seen(conn: Connection, runs: Sequence[int]) -> dict[int, int]:
     return {run: -1 if rows is None else int(rows) for run, rows in found}
 
 
-def _vintage(stored: forecasts.Vintage, champion: Champion, seen: Knowledge) -> Vintage:
-    iso, _ = predict.grid(champion, stored.unique_id)
+def _vintage(stored: forecasts.Vintage, iso: str, seen: Knowledge) -> Vintage:
     return Vintage(
         stored.unique_id,
         iso,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 import pandas as pd
@@ -33,6 +34,9 @@ def register(conn: Connection, frame: pd.DataFrame) -> None:
 def read(conn: Connection, ids: Iterable[str] | None = None) -> pd.DataFrame:
     """Return SERIES of ``ids``, or of all, ordered by key; raise NotFound for an unknown one."""
     wanted = None if ids is None else sorted(set(ids))
+    for name in wanted or ():
+        if not name.isprintable():  # the database cannot even be asked
+            raise NotFound("series", name, "a registered series", "correct the name")
     query = sql.SQL(
         "SELECT {} FROM series WHERE %(ids)s::text[] IS NULL OR unique_id = ANY(%(ids)s) "
         "ORDER BY unique_id"
@@ -41,8 +45,10 @@ def read(conn: Connection, ids: Iterable[str] | None = None) -> pd.DataFrame:
         found = cursor.execute(query, {"ids": wanted}).fetchall()
     missing = sorted(set(wanted or ()) - {row["unique_id"] for row in found})
     if missing:
-        known = [row[0] for row in conn.execute("SELECT unique_id FROM series ORDER BY 1 LIMIT 20")]
-        raise NotFound("series", missing[0], f"one of {known}", "register it or correct the name")
+        known = [row[0] for row in conn.execute("SELECT unique_id FROM series ORDER BY 1")]
+        near = difflib.get_close_matches(missing[0], known, n=3, cutoff=0.3) or known[:3]
+        fix = f"did you mean {', '.join(near)}?" if near else "load its source first"
+        raise NotFound("series", missing[0], "a registered series", fix)
     return SERIES.check(pd.DataFrame(found, columns=SERIES.columns))
 
 

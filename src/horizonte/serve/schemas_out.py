@@ -1,0 +1,142 @@
+"""The JSON of the read routes: readings, vintages and model versions, page by page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Purpose = Literal["live", "what_if", "replay", "shadow", "backtest"]
+_CURSOR = Field(None, max_length=400, description="next of the page before")
+
+
+class Asked(BaseModel):
+    """Query parameters; an unknown one is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SeriesAsked(Asked):
+    """Which series."""
+
+    role: Literal["target", "covariate"] | None = Field("target", description="empty: both")
+    source: str | None = Field(None, max_length=200, description="of this source alone")
+    limit: int = Field(1_000, ge=1, le=5_000)
+    cursor: str | None = _CURSOR
+
+
+class ReadingsAsked(Asked):
+    """Which readings."""
+
+    kind: Literal["raw", "prepared"] = Field("raw", description="as they came, or the clean grid")
+    start: AwareDatetime | None = Field(None, description="first ds")
+    end: AwareDatetime | None = Field(None, description="ds before it")
+    as_of: AwareDatetime | None = Field(None, description="as known at this instant; raw only")
+    limit: int = Field(1_000, ge=1, le=5_000)
+    cursor: str | None = _CURSOR
+
+
+class VintagesAsked(Asked):
+    """Which vintages."""
+
+    purpose: Purpose | None = Field("live", description="what they were issued for; empty: any")
+    start: AwareDatetime | None = Field(None, description="issued at or after")
+    end: AwareDatetime | None = Field(None, description="issued before")
+    limit: int = Field(100, ge=1, le=1_000)
+    cursor: str | None = _CURSOR
+
+
+class Reading(BaseModel):
+    """A value as it came, or a cell of the clean grid."""
+
+    ds: datetime = Field(description="start of the interval, UTC")
+    y: float | None
+    revision: int | None = Field(None, description="raw: 0 is the first value, then corrections")
+    available_at: datetime | None = Field(None, description="raw: when it could be known")
+    y_raw: float | None = Field(None, description="prepared: as it came, null where nothing came")
+    quality: str | None = Field(None, description="prepared: ok, missing, imputed, spike, …")
+
+
+class ReadingsPage(BaseModel):
+    """Readings of one series, oldest first."""
+
+    unique_id: str
+    kind: Literal["raw", "prepared"]
+    freq: str
+    unit: str
+    zone: str
+    observations: list[Reading]
+    next: str | None
+
+
+class VintageEntry(BaseModel):
+    """One issued forecast, without its rows."""
+
+    run_id: int
+    purpose: Purpose
+    model_version: str
+    as_of: datetime
+    cutoff: datetime
+    issued_at: datetime
+    degraded: str | None
+    intervals: str
+    code_revision: str | None
+    request_id: str | None
+    first_ds: datetime
+    last_ds: datetime
+
+
+class VintagesPage(BaseModel):
+    """Vintages of one series, newest first."""
+
+    unique_id: str
+    vintages: list[VintageEntry]
+    next: str | None
+
+
+class Vintage(VintageEntry):
+    """One issued forecast with its rows: ds, mean and the stored quantiles."""
+
+    unique_id: str
+    unit: str
+    zone: str
+    freq: str
+    rows: list[dict[str, Any]]
+
+
+class ModelEntry(BaseModel):
+    """One registered model version."""
+
+    model_version: str
+    registered_at: datetime
+    last_promoted_at: datetime | None = Field(description="null: it never served")
+    champion: bool
+
+
+class ModelList(BaseModel):
+    """Every registered model version, newest first."""
+
+    models: list[ModelEntry]
+
+
+class PromotionEntry(BaseModel):
+    """One promotion or rollback to a version."""
+
+    kind: Literal["promote", "rollback"]
+    previous: str | None
+    why: str
+    promoted_by: str
+    evidence: dict[str, Any]
+    recorded_at: datetime
+
+
+class Model(BaseModel):
+    """One model version: its card, how it came to serve, and its scores on record."""
+
+    model_version: str
+    registered_at: datetime
+    champion: bool
+    card: dict[str, Any] = Field(description="parameters, data instant, libraries, scores, hashes")
+    promotions: list[PromotionEntry]
+    scores: list[dict[str, Any]] = Field(description="evaluations in force, per series and bucket")
