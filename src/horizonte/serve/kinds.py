@@ -43,8 +43,15 @@ _CATALOGUE = (
         "unknown-series",
         404,
         "No such series",
-        "No series of that name has a model in service.",
+        "No series of that name is registered, or it is a covariate and no target.",
         "Use a unique_id that GET /series lists; names are case-sensitive.",
+    ),
+    Kind(
+        "not-found",
+        404,
+        "Nothing of that name",
+        "What was named does not exist: a model version, a vintage, a covariate.",
+        "The answer names the nearest that do, or the address that lists them.",
     ),
     Kind(
         "unknown-route",

@@ -78,9 +78,9 @@ def forecast(
             suppose.check(ahead, series, unique_ids)
         made = {
             v.unique_id: v
-            for names, of_group in _ways(conn, champion, unique_ids, ahead)
+            for names, way in _ways(conn, champion, unique_ids, ahead)
             for group in inputs.groups(series, names, known)
-            for v in of_group(group, now, purpose)
+            for v in _vintages(group, way(group), now, purpose)
         }
     return [replace(made[name], rows=made[name].rows.head(steps[name])) for name in unique_ids]
 
@@ -183,17 +183,25 @@ def _known(
     return {source: replace(state, as_of=as_of) for source, state in known.items()}
 
 
-Way = Callable[[inputs.Group, datetime, Purpose], list[Vintage]]
+class _Made(NamedTuple):
+    """What forecasts a group, from what, and by which version."""
+
+    version: str
+    inputs: inputs.Inputs
+    forecaster: Forecaster
+
+
+_Way = Callable[[inputs.Group], _Made]
 
 
 def _ways(
     conn: Connection, champion: Champion | None, names: Sequence[str], ahead: Ahead | None
-) -> Iterator[tuple[list[str], Way]]:
+) -> Iterator[tuple[list[str], _Way]]:
     """Yield the series that a champion knows and those that none does, each with its way."""
     known = set(served(champion))
     fitted, bare = ([n for n in names if (n in known) is wanted] for wanted in (True, False))
     if champion and fitted:
-        yield fitted, partial(_of_group, conn, champion, ahead)
+        yield fitted, partial(_fitted, conn, champion, ahead)
     if bare and ahead:
         fix = "leave known_future out, or ask for a series that a model serves"
         raise DataFault("known_future", bare[0], "read for it: no model serves this series", fix)
@@ -202,58 +210,40 @@ def _ways(
         yield bare, partial(_untrained, conn, rules)
 
 
-def _of_group(
-    conn: Connection,
-    champion: Champion,
-    ahead: Ahead | None,
-    group: inputs.Group,
-    now: datetime,
-    purpose: Purpose,
-) -> list[Vintage]:
+def _fitted(
+    conn: Connection, champion: Champion, ahead: Ahead | None, group: inputs.Group
+) -> _Made:
     forecaster = champion.forecasters[freq.iso(group.step)]
     read = inputs.read(conn, group, rules=champion.rules, forecaster=forecaster, ahead=ahead)
-    said = _Said(champion.version, purpose, now)
-    return _vintages(group, read, forecaster, said)
+    return _Made(champion.version, read, forecaster)
 
 
-def _untrained(
-    conn: Connection, rules: Rules, group: inputs.Group, now: datetime, purpose: Purpose
-) -> list[Vintage]:
+def _untrained(conn: Connection, rules: Rules, group: inputs.Group) -> _Made:
     iso = freq.iso(group.step)
     reach = Reach(freq.written(untrained.tail(iso)), untrained.horizon(iso))
     read = inputs.read(conn, group, rules=rules, forecaster=reach)
     meta = group.series[group.series["unique_id"].isin(group.targets)]
-    forecaster = untrained.untrained(read.history, meta=meta, iso=iso)
-    return _vintages(group, read, forecaster, _Said(UNTRAINED, purpose, now))
-
-
-class _Said(NamedTuple):
-    """By which version, for what purpose and when something is said."""
-
-    version: str
-    purpose: Purpose
-    now: datetime
+    return _Made(UNTRAINED, read, untrained.untrained(read.history, meta=meta, iso=iso))
 
 
 def _vintages(
-    group: inputs.Group, read: inputs.Inputs, forecaster: Forecaster, said: _Said
-) -> list[Vintage]:
+    group: inputs.Group, made: _Made, now: datetime, purpose: Purpose
+) -> Iterator[Vintage]:
+    read, forecaster, trained = made.inputs, made.forecaster, made.version != UNTRAINED
     rows = forecaster.predict(read.history, horizon=forecaster.horizon, known_future=read.known)
     by_series = dict(iter(rows.groupby("unique_id", observed=True)))
-    return [
-        Vintage(
+    for name in group.targets:
+        yield Vintage(
             name,
             freq.iso(group.step),
-            said.version,
-            said.purpose,
+            made.version,
+            purpose,
             group.at,
             read.cutoffs[name],
-            said.now,
-            degraded.reasons(name, group, read, forecaster, trained=said.version != UNTRAINED),
+            now,
+            degraded.reasons(name, group, read, forecaster, trained=trained),
             by_series[name].reset_index(drop=True),
         )
-        for name in group.targets
-    ]
 
 
 def span(iso: str, steps: int) -> str:

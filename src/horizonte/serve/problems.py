@@ -89,6 +89,8 @@ def of_fault(why: Fault) -> Problem:
     slug = next((slug for kind, slug in _OF_FAULT if isinstance(why, kind)), "internal")
     if slug == "internal":
         return of(slug)
+    if slug == "unknown-series" and why.thing != "series":
+        slug = "not-found"
     return of(slug, str(why), field=why.thing, value=why.value, allowed=why.allowed, fix=why.fix)
 
 
