@@ -207,7 +207,8 @@ def _ways(
         raise DataFault("known_future", bare[0], "read for it: no model serves this series", fix)
     if bare:
         rules = project.rules(champion.rules if champion else None) or _RULES
-        yield bare, partial(_untrained, conn, rules)
+        # Nobody has looked at such a series yet: it may well be constant, so flatlines are believed.
+        yield bare, partial(_untrained, conn, rules.model_copy(update={"flatline_after": None}))
 
 
 def _fitted(
