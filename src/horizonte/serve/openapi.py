@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from horizonte import __version__
-from horizonte.serve import problems
+from horizonte.serve import examples, problems
 from horizonte.serve.schemas import ForecastAnswer, ForecastRequest
 from horizonte.serve.schemas_in import MODELS
 
@@ -67,6 +67,9 @@ def document(merged: dict[str, Any]) -> dict[str, Any]:
         "description": "the forecasts",
         "content": {"application/json": {"schema": _of("ForecastAnswer")}},
     }
+    for operations in paths.values():
+        for operation in operations.values():
+            _shown(operation)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -99,7 +102,20 @@ def _operation(item: dict[str, Any]) -> dict[str, Any]:
         "content": {problems.MEDIA_TYPE: {"schema": _of("Problem")}},
     }
     named = {key: value for key, value in item.items() if not key.startswith("x-bentoml")}
+    for parameter in named.get("parameters", ()):
+        if parameter["name"] in examples.PARAMETERS:
+            parameter["example"] = examples.PARAMETERS[parameter["name"]]
     return {**named, "responses": {**kept, "default": problem}}
+
+
+def _shown(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return one operation with the example of what it answers."""
+    for answer in operation["responses"].values():
+        for media in answer.get("content", {}).values():
+            name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            if name in examples.ANSWERS:
+                media["example"] = examples.ANSWERS[name]
+    return operation
 
 
 def _of(model: str) -> dict[str, str]:

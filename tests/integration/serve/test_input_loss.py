@@ -53,7 +53,7 @@ def silenced(conn: Connection, load: Callable[..., Any], world: Any, days: float
 
 
 @pytest.mark.parametrize(
-    ("days", "said"),
+    "silence",
     [
         (6 / 24, "stale: no trusted value for 6 steps, since 2025-03-09T00:00Z"),
         (3.0, "stale: no trusted value for 72 steps, since 2025-03-09T00:00Z"),
@@ -65,10 +65,10 @@ def test_a_target_silent_for_hours_days_or_weeks_is_forecast_with_wider_bands(
     champion: Champion,
     load: Callable[..., Any],
     world: Any,
-    days: float,
-    said: str,
+    silence: tuple[float, str],
 ) -> None:
     """The same horizon is answered from the last value, and the bands say how old it is."""
+    days, said = silence
     full = one(private, champion, "site/a")
     silenced(private, load, world, days)
     stale = one(private, champion, "site/a")
