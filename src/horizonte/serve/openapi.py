@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from horizonte import __version__
 from horizonte.serve import problems
 from horizonte.serve.schemas import ForecastAnswer, ForecastRequest
+from horizonte.serve.schemas_explain import Explanation
 from horizonte.serve.schemas_in import MODELS
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -83,6 +84,7 @@ def document(merged: dict[str, Any]) -> dict[str, Any]:
 
 def _own() -> dict[str, Any]:
     modes = [(ForecastRequest, "validation"), (ForecastAnswer, "serialization"), *MODELS]
+    modes += [(Explanation, "serialization")]
     _, schema = models_json_schema(modes, ref_template=_REFERENCE)  # type: ignore[arg-type]
     return dict(schema["$defs"])
 

@@ -58,8 +58,8 @@ def forecast(
     """
     steps = {name: steps_of(horizon, *grid(champion, name)) for name in unique_ids}
     with inputs.one_view(conn):
-        series = _series(conn, unique_ids)
-        known = _known(conn, series, unique_ids, as_of)
+        series = series_of(conn, unique_ids)
+        known = known_of(conn, series, unique_ids, as_of)
         made = {
             v.unique_id: v
             for group in inputs.groups(series, unique_ids, known)
@@ -118,15 +118,17 @@ def served(champion: Champion) -> list[str]:
     return sorted(name for f in champion.forecasters.values() for name in f.meta["unique_id"])
 
 
-def _series(conn: Connection, targets: Sequence[str]) -> pd.DataFrame:
+def series_of(conn: Connection, targets: Sequence[str]) -> pd.DataFrame:
+    """Return SERIES of ``targets`` and of every covariate that they read."""
     own = series_store.read(conn, targets)
     read = {*targets, *(c for ids in own["covariates"] for c in ids)}
     return series_store.read(conn, read)
 
 
-def _known(
+def known_of(
     conn: Connection, series: pd.DataFrame, targets: Sequence[str], as_of: pd.Timestamp | None
 ) -> dict[str, Knowledge]:
+    """Return what is known of the source of each target; raise NoHistory for one without rows."""
     sources = set(series.loc[series["unique_id"].isin(targets), "source"])
     known = inputs.knowledge(conn, sources)
     for source in sources - set(known):

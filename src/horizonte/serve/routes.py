@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from horizonte import __version__
 from horizonte.errors import Fault
-from horizonte.serve import doors, kinds, problems, schemas
+from horizonte.serve import doors, explaining, kinds, problems, schemas
 from horizonte.serve.edge import request_id
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def create() -> FastAPI:
     app.add_exception_handler(Fault, _refuse)
     app.get("/series", tags=["forecasts"])(list_series)
     doors.add(app)
+    explaining.add(app)
     app.get("/models/current", tags=["models"])(current_model)
     app.get("/version", tags=["service"])(running_version)
     app.get("/problems/{slug}", include_in_schema=False)(problem_page)
