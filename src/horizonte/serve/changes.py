@@ -120,7 +120,9 @@ def _inputs(
     names: list[PartName] = ["unexplained", "new_actuals", "new_covariates", "new_annotations"]
     steps = [(before, then), (new.group, with_own), (new.group, with_all), (new.group, now)]
     views = [
-        Reading.of(group, seen, rules=model.rules, forecaster=forecaster).view
+        new.view
+        if forecaster is new.forecaster and group is new.group and seen.same(now)
+        else Reading.of(group, seen, rules=model.rules, forecaster=forecaster).view
         for group, seen in steps
     ]
     return list(zip(names, answers(forecaster, views), strict=True))

@@ -67,7 +67,7 @@ class Reading:
         rows = seen.rows[seen.rows["ds"] >= start]
         made = inputs.made(rows, seen.notes, group, rules=rules, forecaster=forecaster)
         view = forecaster.view(made.history, horizon=forecaster.horizon, known_future=made.known)
-        return cls(group, replace(seen, rows=rows), rules, forecaster, made, view)
+        return cls(group, seen, rules, forecaster, made, view)
 
     @property
     def target(self) -> str:
@@ -80,8 +80,10 @@ class Reading:
         return self.made.cutoffs[self.target]
 
     def own(self) -> pd.DataFrame:
-        """Return the readings of the target alone."""
-        return self.seen.rows[self.seen.rows["unique_id"] == self.target]
+        """Return the readings of the target that can be felt."""
+        start = inputs.since(self.group, rules=self.rules, forecaster=self.forecaster)
+        rows = self.seen.rows
+        return rows[(rows["unique_id"] == self.target) & (rows["ds"] >= start)]
 
     def reread(self, rows: pd.DataFrame) -> Windows:
         """Return the view that the readings ``rows`` of the target would give."""
@@ -128,7 +130,8 @@ def _covariates(reading: Reading) -> Iterator[Removal]:
 
 def _stretches(reading: Reading) -> Iterator[Removal]:
     """Take away the last day, the six days before it, and all that is older, one at a time."""
-    own, age = reading.own(), reading.cutoff - reading.own()["ds"]
+    own = reading.own()
+    age = reading.cutoff - own["ds"]
     spans: dict[Kind, pd.Series[bool]] = {
         "last_day": age < DAY,
         "last_week": (age >= DAY) & (age < WEEK),

@@ -30,6 +30,10 @@ class Seen:
         rows = pd.concat([self.rows[~own], other.rows[theirs]], ignore_index=True)
         return Seen(rows.sort_values(["unique_id", "ds"], ignore_index=True), self.notes)
 
+    def same(self, other: Seen) -> bool:
+        """Return whether both see the same readings and annotations."""
+        return self.rows.equals(other.rows) and self.notes.equals(other.notes)
+
 
 def now(conn: Connection, as_of: pd.Timestamp, ids: Iterable[str], start: pd.Timestamp) -> Seen:
     """Return what is known at ``as_of`` of ``ids`` from ``start`` on."""

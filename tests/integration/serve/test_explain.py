@@ -244,6 +244,21 @@ def test_a_new_model_is_a_part_of_its_own(
     assert changed.model_version == champion.version
 
 
+def test_an_old_model_reads_as_far_back_as_it_did(
+    private: Connection, champion: Champion, other: Callable[..., Champion]
+) -> None:
+    """One with a longer look-back than the new one is recomputed to the last bit."""
+
+    def longer(folder: Path) -> None:
+        for path in folder.glob("*/forecaster.json"):
+            path.write_text(path.read_text().replace("P14D", "P28D"))
+
+    old = other(longer)
+    vintages.compute(private, old, ["plant/load"])
+    changed = adds_up(told(private, champion, "plant/load", obtain=lambda _: old))
+    assert moved(changed) == {"new_model"}
+
+
 def test_a_recalibration_moves_the_intervals_only(
     private: Connection, champion: Champion, other: Callable[..., Champion]
 ) -> None:
