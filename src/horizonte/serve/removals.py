@@ -150,7 +150,7 @@ def _staleness(reading: Reading) -> Iterator[Removal]:
         shift, since = WEEK * -(-length // WEEK), reading.cutoff - length
         usual = own[(own["ds"] > since - shift) & (own["ds"] <= reading.cutoff - shift)]
         filled = pd.concat([own[own["ds"] <= since], usual.assign(ds=usual["ds"] + shift)])
-        said = f"{missed} steps since {since.strftime('%Y-%m-%dT%H:%MZ')}"
+        said = since.strftime("%Y-%m-%dT%H:%MZ")
         yield Removal("staleness", (said,), Without(reading.reread(filled)))
 
 

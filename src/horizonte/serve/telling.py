@@ -21,7 +21,7 @@ TEXT: dict[str, dict[str, str]] = {
         "without older": "Without the readings older than a week",
         "without holidays": "Were all days ordinary ({subjects})",
         "without annotations": "If what people told to ignore counted ({subjects})",
-        "without staleness": "If the missing end ({subjects}) had gone as whole weeks before",
+        "without staleness": "Had the missing end, since {subjects}, gone as whole weeks before",
         "effect": "{without}, it would average {mean} {unit} {direction}{share}{swing}.",
         "share": " ({share} %)",
         "swing": ", and be off by {size} {unit} at a usual step",
@@ -52,6 +52,12 @@ TEXT: dict[str, dict[str, str]] = {
         "removed annotations": "none of these annotations: the readings count",
         "removed staleness": "the missing steps filled with the readings of whole weeks before",
         "removed everything": "no reading, no covariate, no holiday: the fit alone",
+        "called unexplained": "unexplained",
+        "called new_actuals": "new actuals",
+        "called new_covariates": "new covariates",
+        "called new_annotations": "new annotations",
+        "called new_model": "new model",
+        "called recalibration": "recalibration",
         "part unexplained": "old inputs and old model, recomputed, minus what was stored",
         "part new_actuals": "readings of the series, new and corrected, and the cutoff they move",
         "part new_covariates": "rows of covariates, past and known ahead",
@@ -139,7 +145,7 @@ def _changed(told: Explanation) -> Iterator[str]:
     if not moved and abs(found.total.width) <= SAME * level:
         yield text("same", **where)
         return
-    parts = [f"{_called(p.name)} {number(p.average, signed=True)}" for p in moved]
+    parts = [f"{text(f'called {p.name}')} {number(p.average, signed=True)}" for p in moved]
     total = number(found.total.average, signed=True)
     said = f": {', '.join(parts)}" if parts else ""
     yield text("change", **where, steps=len(found.ds), total=total, unit=unit, parts=said)
@@ -171,10 +177,6 @@ def _circumstances(found: Changed, unit: str, level: float) -> Iterator[str]:
     ]
     for size in lost:
         yield text("unexplained", size=number(size, signed=True), unit=unit)
-
-
-def _called(name: str | None) -> str:
-    return (name or "").replace("_", " ")
 
 
 def _hours(iso: str) -> str:

@@ -83,4 +83,5 @@ def test_every_part_has_a_meaning() -> None:
     names = list(get_args(PartName))
     assert len(set(telling.meanings(names).values())) == len(names)
     alone = telling.meanings(["new_model"])["new_model"]
+    assert all(telling.text(f"called {name}") for name in names)
     assert alone != telling.meanings(names)["new_model"]
