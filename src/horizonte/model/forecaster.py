@@ -48,12 +48,22 @@ class Forecaster:
         ``history`` is a panel frame (unique_id, ds, y, covariates…). A target whose last values
         are missing is forecast from its last observation, and its bands widen accordingly.
         """
+        view = self.view(history, horizon=horizon, known_future=known_future)
+        return FORECAST.check(self.answer(view)[FORECAST.columns])
+
+    def view(
+        self, history: pd.DataFrame, *, horizon: int, known_future: pd.DataFrame | None = None
+    ) -> Windows:
+        """Return what ``predict`` reads of a history: its last ``tail``, as arrays."""
         length = max(2, int(pd.Timedelta(self.tail) / pd.Timedelta(self.freq)))
-        view = windows(
+        return windows(
             history, freq_=self.freq, horizon=horizon, known_future=known_future, length=length
         )
+
+    def answer(self, view: Windows) -> pd.DataFrame:
+        """Return the FORECAST columns, with the cutoff, of every row of ``view`` in its order."""
         rows = view.frame(self.mean(view)).assign(**self.certainty(view))
-        return FORECAST.check(calibrated(rows, self.calibration, meta=self.meta)[FORECAST.columns])
+        return calibrated(rows, self.calibration, meta=self.meta)
 
     def mean(self, view: Windows) -> Reals:
         """Return the ensemble's expected values ``[n, horizon]``, before limits."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from horizonte.errors import ConfigFault
 
 Reals = NDArray[np.float64]
+NO_HOLIDAYS = "none"  # a calendar whose every day is ordinary
 CATEGORIES = {"BR": ("public", "optional")}  # Carnaval is only in BR's optional days
 
 
@@ -23,7 +24,7 @@ def calendar(ds: pd.Series, *, zone: str, holidays: str | None) -> pd.DataFrame:
     (1 to 366), ``year_phase`` (0 ≤ phase < 1), ``holiday``, ``day_before_holiday``,
     ``day_after_holiday`` and ``day_off`` (weekend or holiday) as 0.0 or 1.0. On a 23-hour day
     an hour is skipped, on a 25-hour day one comes twice. ``holidays`` is a country with an
-    optional subdivision (``AU-VIC``, ``BR``); None means no holidays. Raises ConfigFault for an
+    optional subdivision (``AU-VIC``, ``BR``); None and ``none`` mean no holidays. Raises ConfigFault for an
     unknown zone or calendar.
     """
     local = _local(pd.DatetimeIndex(ds), zone)
@@ -47,7 +48,12 @@ def calendar(ds: pd.Series, *, zone: str, holidays: str | None) -> pd.DataFrame:
 
 def holiday_dates(calendar_name: str, *, years: range) -> list[pd.Timestamp]:
     """Return the days of ``calendar_name`` in ``years``, ordered, as naive local midnights."""
-    return [d for year in years for d in _year(calendar_name, year)]
+    return list(holiday_names(calendar_name, years=years))
+
+
+def holiday_names(calendar_name: str, *, years: range) -> dict[pd.Timestamp, str]:
+    """Return what each of ``holiday_dates`` is called, in their order."""
+    return {day: name for year in years for day, name in _year(calendar_name, year).items()}
 
 
 def _local(ds: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
@@ -68,7 +74,9 @@ def _is_holiday(day: pd.DatetimeIndex, name: str | None, *, shift: int = 0) -> R
 
 
 @lru_cache(maxsize=512)
-def _year(name: str, year: int) -> tuple[pd.Timestamp, ...]:
+def _year(name: str, year: int) -> dict[pd.Timestamp, str]:
+    if name == NO_HOLIDAYS:
+        return {}
     country, _, part = name.partition("-")
     categories = CATEGORIES.get(country, ("public",))
     try:
@@ -82,4 +90,4 @@ def _year(name: str, year: int) -> tuple[pd.Timestamp, ...]:
             "a country or country-subdivision that the holidays package knows",
             "write it as AU-VIC or BR",
         ) from None
-    return tuple(sorted(pd.Timestamp(d) for d in found))
+    return {pd.Timestamp(day): str(found[day]) for day in sorted(found)}

@@ -6,23 +6,25 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import pandas as pd
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from horizonte.config import Settings
+from horizonte.config import Settings, settings
 from horizonte.embedded import services
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.errors import Fault, ModelFault, StoreFault
 from horizonte.params import Rules
-from horizonte.serve import champion, predict, present, schemas, vintages, writing
+from horizonte.serve import champion, explain, predict, present, schemas, vintages, writing
 from horizonte.serve.bucket import Bucket
 from horizonte.serve.champion import Champion
 from horizonte.serve.faults import NoChampion, NotReady
 from horizonte.serve.follow import Doors, Follower, Serving
 from horizonte.serve.observations import Call
+from horizonte.serve.schemas_explain import Explanation
 from horizonte.store import series as series_store
 from horizonte.store.connection import Connection, connect, ensure_schema
 from horizonte.store.requests import Answer
@@ -130,6 +132,12 @@ class Answers:
             card=dict(serving.champion.card),
         )
 
+    def explain(self, unique_id: str, since: int | None) -> Explanation:
+        """Explain the forecast of a series as ``explain.explain`` does, and raise as it does."""
+        model = self._serving().champion
+        with self._connection() as conn:
+            return explain.explain(conn, model, unique_id, since=since, obtain=_version)
+
     def observe(self, call: Call) -> Answer:
         """Store the readings of ``call``; raises as ``writing.observe`` does."""
         with self._connection() as conn:
@@ -220,3 +228,10 @@ def _configure(conn: Connection) -> None:
 
 def _bucket(setting: Settings) -> Bucket:
     return Bucket.of(S3Settings.parse(setting.s3) if setting.s3 else services.endpoints().s3)
+
+
+@lru_cache(maxsize=2)
+def _version(version: str) -> Champion:
+    """Return a model that served before, kept while it is asked about; raises as ``obtain`` does."""
+    setting = settings()
+    return champion.obtain(version, home=setting.home_folder(), bucket=_bucket(setting))

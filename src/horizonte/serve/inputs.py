@@ -119,10 +119,23 @@ def read(
     are then one computation, and neither can lag behind a load. Every grid ends at the cutoff
     that the clock implies, so a silent target is stale, not shorter.
     """
-    tail = pd.Timedelta(forecaster.tail) + group.step
-    start = group.latest - tail - max(reach(rules, f) for f in set(group.series["freq"]))
+    start = since(group, rules=rules, forecaster=forecaster)
     rows = observations.as_of(conn, group.at.as_of, group.ids, start)
     noted = notes.read(conn, group.at.as_of, group.ids)
+    return made(rows, noted, group, rules=rules, forecaster=forecaster, ahead=ahead)
+
+
+def made(
+    rows: pd.DataFrame,
+    noted: pd.DataFrame,
+    group: Group,
+    *,
+    rules: Rules,
+    forecaster: Forecaster | Reach,
+    ahead: Ahead | None = None,
+) -> Inputs:
+    """Return the inputs of ``group`` from OBSERVATION and ANNOTATION as of its knowledge."""
+    tail = pd.Timedelta(forecaster.tail) + group.step
     prepared = clean(rows, series=group.series, rules=rules, annotations=noted, until=group.latest)
     prepared = prepared[prepared["ds"] > group.latest - tail]
     prepared = pd.concat([prepared, *_silent(prepared, group, tail)], ignore_index=True)
@@ -141,6 +154,12 @@ def read(
         horizon=forecaster.horizon,
     )
     return Inputs(prepared, history, known, cutoffs)
+
+
+def since(group: Group, *, rules: Rules, forecaster: Forecaster | Reach) -> pd.Timestamp:
+    """Return the first instant whose reading can be felt in the inputs of ``group``."""
+    tail = pd.Timedelta(forecaster.tail) + group.step
+    return group.latest - tail - max(reach(rules, f) for f in set(group.series["freq"]))
 
 
 def _silent(prepared: pd.DataFrame, group: Group, tail: pd.Timedelta) -> Iterator[pd.DataFrame]:

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from horizonte import __version__
 from horizonte.serve import examples, problems
 from horizonte.serve.schemas import ForecastAnswer, ForecastRequest
+from horizonte.serve.schemas_explain import Explanation
 from horizonte.serve.schemas_in import MODELS
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -67,9 +68,10 @@ def document(merged: dict[str, Any]) -> dict[str, Any]:
         "description": "the forecasts",
         "content": {"application/json": {"schema": _of("ForecastAnswer")}},
     }
+    schemas = {**kept, **_own(), "Problem": _PROBLEM}
     for operations in paths.values():
         for operation in operations.values():
-            _shown(operation)
+            _show(operation, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -80,12 +82,13 @@ def document(merged: dict[str, Any]) -> dict[str, Any]:
         },
         "servers": [{"url": "."}],
         "paths": paths,
-        "components": {"schemas": {**kept, **_own(), "Problem": _PROBLEM}},
+        "components": {"schemas": schemas},
     }
 
 
 def _own() -> dict[str, Any]:
     modes = [(ForecastRequest, "validation"), (ForecastAnswer, "serialization"), *MODELS]
+    modes += [(Explanation, "serialization")]
     _, schema = models_json_schema(modes, ref_template=_REFERENCE)  # type: ignore[arg-type]
     return dict(schema["$defs"])
 
@@ -108,14 +111,14 @@ def _operation(item: dict[str, Any]) -> dict[str, Any]:
     return {**named, "responses": {**kept, "default": problem}}
 
 
-def _shown(operation: dict[str, Any]) -> dict[str, Any]:
-    """Return one operation with the example of what it answers."""
+def _show(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Give ``operation`` the example of what it answers: its schema's own, or one of ours."""
     for answer in operation["responses"].values():
         for media in answer.get("content", {}).values():
             name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
-            if name in examples.ANSWERS:
-                media["example"] = examples.ANSWERS[name]
-    return operation
+            shown = schemas.get(name, {}).get("example", examples.ANSWERS.get(name))
+            if shown is not None:
+                media["example"] = shown
 
 
 def _of(model: str) -> dict[str, str]:

@@ -70,10 +70,10 @@ def forecast(
     series' source.
     """
     with inputs.one_view(conn):
-        series = _series(conn, unique_ids)
+        series = series_of(conn, unique_ids)
         facts = series.set_index("unique_id")["freq"]
         steps = {n: steps_of(horizon, *grid(champion, n, facts[n])) for n in unique_ids}
-        known = _known(conn, series, unique_ids, as_of)
+        known = known_of(conn, series, unique_ids, as_of)
         if ahead:
             suppose.check(ahead, series, unique_ids)
         made = {
@@ -148,7 +148,8 @@ def _forecasters(champion: Champion | None) -> Mapping[str, Forecaster]:
     return champion.forecasters if champion else {}
 
 
-def _series(conn: Connection, targets: Sequence[str]) -> pd.DataFrame:
+def series_of(conn: Connection, targets: Sequence[str]) -> pd.DataFrame:
+    """Return SERIES of ``targets`` and of every covariate that they read."""
     own = series_store.read(conn, targets)
     for name in own.loc[own["role"] != "target", "unique_id"]:
         raise NotFound(
@@ -158,9 +159,10 @@ def _series(conn: Connection, targets: Sequence[str]) -> pd.DataFrame:
     return series_store.read(conn, read)
 
 
-def _known(
+def known_of(
     conn: Connection, series: pd.DataFrame, targets: Sequence[str], as_of: pd.Timestamp | None
 ) -> dict[str, Knowledge]:
+    """Return what is known of the source of each target; raise NoHistory for one without rows."""
     sources = set(series.loc[series["unique_id"].isin(targets), "source"])
     known = inputs.knowledge(conn, sources)
     for source in sources - set(known):

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from horizonte import __version__
 from horizonte.errors import Fault
-from horizonte.serve import doors, kinds, looking, problems, schemas
+from horizonte.serve import doors, explaining, kinds, looking, problems, schemas
 from horizonte.serve.edge import request_id
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def create() -> FastAPI:
     app.add_exception_handler(Fault, _refuse)
     looking.add(app)
     doors.add(app)
+    explaining.add(app)
     app.get("/models/current", tags=["models"])(current_model)
     looking.add_models(app)
     app.get("/version", tags=["service"])(running_version)

@@ -49,7 +49,7 @@ def fresh(
     with inputs.one_view(conn):
         known = inputs.knowledge(conn, sources.values())
         found = forecasts.latest(conn, sources)
-        rows = _rows_seen(conn, [v.run_id for v in found.values()])
+        rows = rows_seen(conn, [v.run_id for v in found.values()])
         iso = dict(series.read(conn, found)[["unique_id", "freq"]].to_numpy())
     told = {}
     for name, stored in found.items():
@@ -115,7 +115,8 @@ def database_now(conn: Connection) -> datetime:
     return now
 
 
-def _rows_seen(conn: Connection, runs: Sequence[int]) -> dict[int, int]:
+def rows_seen(conn: Connection, runs: Sequence[int]) -> dict[int, int]:
+    """Return how many rows the sources of each run had brought, -1 where that is unknown."""
     found = conn.execute(
         "SELECT id, (timings ->> %s)::float8 FROM forecast_run WHERE id = ANY(%s)",
         (ROWS, list(runs)),

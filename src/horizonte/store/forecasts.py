@@ -100,10 +100,15 @@ def latest(
 
 
 def vintages(
-    conn: Connection, unique_id: str, limit: int = 10, *, purpose: Purpose = "live"
+    conn: Connection,
+    unique_id: str,
+    limit: int = 10,
+    *,
+    purpose: Purpose = "live",
+    run_id: int | None = None,
 ) -> list[Vintage]:
-    """Return the newest ``limit`` vintages of a series, newest first."""
-    return _read(conn, {"ids": [unique_id], "purpose": purpose, "limit": limit})
+    """Return the newest ``limit`` vintages of a series, newest first; with ``run_id`` that one."""
+    return _read(conn, {"ids": [unique_id], "purpose": purpose, "limit": limit, "run_id": run_id})
 
 
 def _check(run: Run, rows: pd.DataFrame) -> None:
@@ -130,7 +135,7 @@ def _check(run: Run, rows: pd.DataFrame) -> None:
 
 
 def _read(conn: Connection, wanted: dict[str, Any]) -> list[Vintage]:
-    found = read_frame(conn, _VINTAGES, wanted)
+    found = read_frame(conn, _VINTAGES, {"run_id": None} | wanted)
     keys = {name: found[name].tolist() for name in ("unique_id", "run_id", "first_ds", "last_ds")}
     rows = dict(iter(read_frame(conn, _ROWS, keys).groupby(["unique_id", "run_id"])))
     facts = found.drop(columns=["first_ds", "last_ds"])
@@ -157,6 +162,7 @@ _VINTAGES = """SELECT v.run_id, v.unique_id, v.purpose, r.model_version, r.as_of
         v.issued_at, v.degraded, r.code_revision, r.request_id, v.first_ds, v.last_ds
     FROM unnest(%(ids)s::text[]) AS id, LATERAL (
         SELECT * FROM vintage WHERE unique_id = id AND purpose = %(purpose)s
+            AND (%(run_id)s::bigint IS NULL OR run_id = %(run_id)s)
         ORDER BY issued_at DESC, run_id DESC LIMIT %(limit)s) AS v
     JOIN forecast_run AS r ON r.id = v.run_id
     ORDER BY v.unique_id, v.issued_at DESC, v.run_id DESC"""

@@ -49,11 +49,7 @@ def test_every_example_runs(client: httpx.Client, document: dict[str, Any]) -> N
             shown |= {"run_id": runs[0]["run_id"]} if "run_id" in shown else {}
             assert set(given) - set(shown) <= {"cursor", "since"}, (path, method)
             inside = {n: v for n, v in shown.items() if given[n]["in"] == "path"}
-            query = {
-                n: v
-                for n, v in shown.items()
-                if given[n]["in"] == "query" and n not in ("source", "as_of")
-            }
+            query = {n: v for n, v in shown.items() if given[n]["in"] == "query" and n != "source"}
             body = operation.get("requestBody", {}).get("content", {}).get("application/json")
             answer = client.request(
                 method,
