@@ -13,12 +13,14 @@ from typing import TypeVar
 
 from rich.console import Console
 
-from horizonte import jobs, paths
+from horizonte import clock, jobs, paths
 from horizonte.config import settings
 from horizonte.embedded import services
 from horizonte.errors import ServiceFault
+from horizonte.pipeline import load
 from horizonte.retrain.publish import publish
 from horizonte.serve import run as service
+from horizonte.store import ledger
 from horizonte.store.connection import connect
 
 ASKED = {"series": ["vic/demand_mw"], "horizon": 4, "levels": [80]}
@@ -38,7 +40,7 @@ def run(*, detach: bool) -> None:
     _step(
         "pipeline",
         "Load the sample, train, evaluate, report: dvc repro",
-        lambda: _dvc(root, "repro"),
+        lambda: _repro(root),
         seconds,
     )
     _step(
@@ -89,6 +91,14 @@ def _dvc(root: Path, command: str) -> None:
             "a success",
             "read the stage's error above, mend it and run again",
         )
+
+
+def _repro(root: Path) -> None:
+    """Run the pipeline; a store that its cache left empty (it came by ``dvc pull``) is loaded too."""
+    _dvc(root, "repro")
+    with connect() as conn:
+        if ledger.batches(conn).empty:
+            load.run(conn, root=root, now=clock.now())
 
 
 def _publish(root: Path) -> str:
