@@ -89,6 +89,13 @@ _CATALOGUE = (
         "Send Content-Type: application/json.",
     ),
     Kind(
+        "slow-body",
+        408,
+        "The body did not come in time",
+        "The request began, but its body was not complete within the time limit of one request.",
+        "Send the body at once; split a large one into several requests.",
+    ),
+    Kind(
         "overloaded",
         429,
         "Too many requests at once",

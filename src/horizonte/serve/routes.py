@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from horizonte import __version__
 from horizonte.errors import Fault
-from horizonte.serve import doors, kinds, problems, schemas
-from horizonte.serve.edge import request_id
+from horizonte.serve import doors, kinds, problems, schemas, stored_route
+from horizonte.serve.exchange import request_id
 
 if TYPE_CHECKING:
     from horizonte.serve.answers import Answers
@@ -34,6 +34,7 @@ def create() -> FastAPI:
     app.add_exception_handler(Fault, _refuse)
     app.get("/series", tags=["forecasts"])(list_series)
     doors.add(app)
+    stored_route.add(app)
     app.get("/models/current", tags=["models"])(current_model)
     app.get("/version", tags=["service"])(running_version)
     app.get("/problems/{slug}", include_in_schema=False)(problem_page)

@@ -20,7 +20,7 @@ from horizonte.embedded.process import Identity, Launch
 from horizonte.errors import ServiceFault
 
 logger = logging.getLogger(__name__)
-TARGET = "horizonte.serve.service:service"
+MODULE = "horizonte.serve.main"
 READY_SECONDS = 120.0
 QUIET = {
     "BENTOML_DO_NOT_TRACK": "true",
@@ -135,7 +135,7 @@ def _launch(folder: Path, host: str, port: int) -> Running:
         "BENTOML_HOME": str(folder / "bentoml"),
     }
     env.setdefault("OMP_NUM_THREADS", "1")  # one request is small; threads only get in its way
-    argv = [sys.executable, "-m", "bentoml", "serve", TARGET, "--host", host, "--port", str(port)]
+    argv = [sys.executable, "-m", MODULE, "--host", host, "--port", str(port)]
     child = process.spawn(Launch(argv, folder, log_file(), env))
     shown = f"[{host}]" if ":" in host else host
     found = Running(child.pid, child.created, f"http://{shown}:{port}")

@@ -15,10 +15,14 @@ from horizonte import log
 from horizonte.config import settings
 from horizonte.errors import Fault
 from horizonte.serve import openapi, problems, routes
-from horizonte.serve.edge import ProblemMiddleware, RequestIdFilter, request_id
+from horizonte.serve.desk import Desk
+from horizonte.serve.edge import Edge, RequestIdFilter
+from horizonte.serve.exchange import note_answer, request_id
+from horizonte.serve.front import Front
 from horizonte.serve.schemas import ForecastAnswer, ForecastRequest
 
 app = routes.create()
+desk = Desk()
 
 
 @bentoml.service(
@@ -27,6 +31,7 @@ app = routes.create()
     threads=4,
     traffic={"timeout": 60},
     logging={"access": {"enabled": False}},
+    metrics={"enabled": False},  # /metrics is ours
 )
 @bentoml.asgi_app(app, path="/")
 class Horizonte:
@@ -40,7 +45,8 @@ class Horizonte:
         )  # the supervisor imports this file, serves nothing
 
         self.answers = Answers.start(settings())
-        app.state.answers = self.answers
+        app.state.answers, app.state.latest = self.answers, desk.latest
+        desk.start(self.answers.connect)
         app.state.document = lambda: openapi.document(service.openapi_spec.asdict())
 
     @bentoml.api(route="/forecast")  # type: ignore[untyped-decorator]
@@ -48,6 +54,7 @@ class Horizonte:
         """Forecast one or many series, with intervals."""
         try:
             answer = self.answers.forecast(request, request_id=request_id.get())
+            note_answer(answer.forecasts)
             response = Response(answer.model_dump_json(), media_type="application/json")
         except Fault as why:
             response = routes.problem_response(problems.of_fault(why))
@@ -63,12 +70,14 @@ class Horizonte:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
-        """Stop following the champion and close the connections."""
+        """Stop following the champion, write what waits and close the connections."""
+        desk.stop()
         self.answers.close()
 
 
 service = cast("bentoml.Service[Any]", Horizonte)
-service.add_asgi_middleware(ProblemMiddleware)
+service.add_asgi_middleware(Edge, seen=desk)
+service.add_asgi_middleware(Front, desk=desk)
 
 
 def configure_logs(level: str) -> None:
