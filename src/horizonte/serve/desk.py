@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -20,7 +22,7 @@ from horizonte.serve.recorder import Recorder
 from horizonte.store.connection import Connection
 from horizonte.store.telemetry import RequestRow
 
-logger = logging.getLogger(__name__)
+requests = logging.getLogger("horizonte.requests")
 QUIET = {"/livez", "/readyz", "/healthz", "/metrics"}
 MOST_SERIES = 200  # whose age is shown one by one
 LONGEST_PATH = 200
@@ -62,7 +64,8 @@ class Desk(Collector):
         if row.path in QUIET:
             return
         self.recorder.add(row)
-        logger.info("answered", extra=_facts(row))
+        if requests.isEnabledFor(logging.INFO):
+            requests.info(line(row))
 
     def collect(self) -> Iterator[Metric]:
         """Yield what is true at the moment of asking."""
@@ -113,9 +116,15 @@ class Desk(Collector):
         )
 
 
-def _facts(row: RequestRow) -> Mapping[str, object]:
-    """Return what the log line says: all that is known, but for what the record itself carries."""
-    return {name: value for name, value in zip(_LOGGED, row[2:-1], strict=True) if value}
+def line(row: RequestRow) -> str:
+    """Return ``row`` as the JSON of its log line, without what is empty.
+
+    Written here and not by the formatter of the other logs, which takes twice as long as the answer.
+    """
+    at = datetime.fromtimestamp(row.at / 1e6, UTC).isoformat(" ", "milliseconds")
+    known = {name: value for name, value in zip(_LOGGED, row[1:-1], strict=True) if value}
+    return _ENCODER.encode({"time": at[:-6], "level": "INFO", "message": "answered", **known})
 
 
-_LOGGED = RequestRow._fields[2:-1]
+_LOGGED = RequestRow._fields[1:-1]
+_ENCODER = json.JSONEncoder(check_circular=False)

@@ -32,15 +32,6 @@ class Seen(Protocol):
         """Take note of a request that was answered in ``seconds``."""
 
 
-class RequestIdFilter(logging.Filter):
-    """Stamps every log record with the request it belongs to, or null."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Add ``request_id`` to ``record``; never drops one."""
-        record.request_id = request_id.get()
-        return True
-
-
 class Edge:
     """Answers every error as problem details, whoever raised it, and echoes ``X-Request-ID``.
 
@@ -70,6 +61,7 @@ class Edge:
                 self.seen.ended(exchange, time.perf_counter() - exchange.began)
             request_id.reset(token)
             exchanges.current.reset(inner)
+            del scope[EDGE]  # scope and exchange name each other: garbage only for a collector
 
     async def _serve(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         async def reading() -> Message:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from uuid import uuid4
 
 from starlette.types import Message, Scope
 
@@ -59,8 +59,12 @@ def of(scope: Scope) -> Exchange:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             asked = value.decode("latin-1")
-            return Exchange(asked if _SAFE_ID.fullmatch(asked) else uuid4().hex, scope)
-    return Exchange(uuid4().hex, scope)
+            return Exchange(asked if _SAFE_ID.fullmatch(asked) else _new_id(), scope)
+    return Exchange(_new_id(), scope)
+
+
+def _new_id() -> str:
+    return os.urandom(16).hex()
 
 
 def note_answer(forecasts: Sequence[SeriesForecast]) -> None:
@@ -77,6 +81,12 @@ def note_answer(forecasts: Sequence[SeriesForecast]) -> None:
     about.degraded = _common(one.degraded for one in forecasts)
 
 
+def note_problem(kind: str) -> None:
+    """Say as which problem the running request is answered."""
+    if exchange := current.get():
+        exchange.problem = kind
+
+
 def _common(values: Iterable[str | None]) -> str | None:
     """Return the one value that all have, the only one that some have, or that they differ."""
     found = {value for value in values if value is not None}
@@ -89,7 +99,7 @@ def route_of(exchange: Exchange) -> str:
         return exchange.route
     path = exchange.scope["path"]
     if route := getattr(exchange.scope.get("route"), "path", None):
-        return str(route)
+        return str(route).replace(":path}", "}")
     if path in _SERVED:
         return str(path)
     return _ASSETS if path.startswith(_ASSETS) else "other"

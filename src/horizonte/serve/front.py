@@ -10,6 +10,7 @@ from horizonte.serve.desk import Desk
 from horizonte.serve.exchange import EDGE
 from horizonte.serve.latest import machine_time
 from horizonte.serve.stored import Reply
+from horizonte.serve.warm import ask, warm_up
 
 PREFIX = "/forecasts/"
 ROUTE = "/forecasts/{unique_id}"
@@ -25,6 +26,7 @@ class Front:
         """Stand before ``app``."""
         self.app = app
         self.desk = desk
+        self._warm = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass it on."""
@@ -36,7 +38,15 @@ class Front:
             if found is not None:
                 await _send(found, send)
                 return
+            if scope["path"] == "/readyz" and not self._warm:
+                await self._warm_up()
         await self.app(scope, receive, send)
+
+    async def _warm_up(self) -> None:
+        """Ask the first questions, once there is a model to ask."""
+        if await ask(self.app, "GET", "/readyz") == 200:
+            await warm_up(self.app, next(iter(self.desk.latest.view.entries), None))
+            self._warm = True
 
     def _stored(self, scope: Scope) -> Reply | None:
         """Return the vintage on record that was asked for without conditions on its form."""

@@ -9,7 +9,8 @@ import uvicorn
 from horizonte.config import settings
 from horizonte.serve.edge import Edge
 from horizonte.serve.front import Front
-from horizonte.serve.service import configure_logs, desk, service
+from horizonte.serve.logs import configure_logs
+from horizonte.serve.service import desk, service
 
 DRAIN_SECONDS = 15  # what an answer that has begun may still take when the service is stopped
 

@@ -45,7 +45,7 @@ def forecast(model_version: str, origin: str, degraded: str | None) -> None:
     _forecasts(model_version, origin).inc()
     if degraded:
         for reason in degraded.split("; "):
-            DEGRADED.labels(reason.partition(":")[0][:60]).inc()
+            _degraded(reason.partition(":")[0][:60]).inc()
 
 
 def model_loaded(seconds: float, model_version: str) -> None:
@@ -81,3 +81,8 @@ def _children(route: str, method: str, status: int) -> _Children:
 @lru_cache(maxsize=256)
 def _forecasts(model_version: str, origin: str) -> Counter:
     return FORECASTS.labels(model_version, origin)
+
+
+@lru_cache(maxsize=256)
+def _degraded(reason: str) -> Counter:
+    return DEGRADED.labels(reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
@@ -13,7 +14,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from horizonte import __version__
 from horizonte.errors import Fault
-from horizonte.serve import doors, kinds, problems, schemas, stored_route
+from horizonte.serve import doors, exchange, kinds, problems, schemas, stored_route
 from horizonte.serve.exchange import request_id
 
 if TYPE_CHECKING:
@@ -60,9 +61,14 @@ def running_version(request: Request) -> schemas.Version:
         name="horizonte",
         version=__version__,
         python=platform.python_version(),
-        bentoml=version("bentoml"),
+        bentoml=_bentoml(),
         model_version=_answers(request).model_version(),
     )
+
+
+@cache
+def _bentoml() -> str:
+    return version("bentoml")  # reads a file
 
 
 def problem_page(slug: str) -> HTMLResponse:
@@ -105,5 +111,6 @@ def _refuse(_: Request, why: Exception) -> Response:
 
 def problem_response(problem: problems.Problem) -> Response:
     """Return ``problem`` as a response of the running request."""
+    exchange.note_problem(problem.kind.slug)
     headers = {k.decode(): v.decode() for k, v in problem.headers()}
     return Response(problem.body(request_id.get() or ""), problem.kind.status, headers)

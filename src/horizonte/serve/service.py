@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, cast
 
 import bentoml
-from bentoml.exceptions import BentoMLException
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from horizonte import log
 from horizonte.config import settings
 from horizonte.errors import Fault
 from horizonte.serve import openapi, problems, routes
 from horizonte.serve.desk import Desk
-from horizonte.serve.edge import Edge, RequestIdFilter
+from horizonte.serve.edge import Edge
 from horizonte.serve.exchange import note_answer, request_id
 from horizonte.serve.front import Front
+from horizonte.serve.logs import configure_logs
 from horizonte.serve.schemas import ForecastAnswer, ForecastRequest
 
 app = routes.create()
@@ -78,21 +75,3 @@ class Horizonte:
 service = cast("bentoml.Service[Any]", Horizonte)
 service.add_asgi_middleware(Edge, seen=desk)
 service.add_asgi_middleware(Front, desk=desk)
-
-
-def configure_logs(level: str) -> None:
-    """Send BentoML's and our logs as JSON to stderr, each record with its request id."""
-    log.configure(level=level, as_json=True)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(RequestIdFilter())
-        handler.addFilter(_is_news)
-    for name in ("bentoml", "uvicorn.error", "circus"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # the edge logs every answer
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Drop BentoML's trace of a request that was refused for its own mistake."""
-    why = record.exc_info[1] if record.exc_info else None
-    return not isinstance(why, ValidationError | BentoMLException)

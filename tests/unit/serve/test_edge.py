@@ -16,8 +16,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from horizonte.serve import edge, problems
-from horizonte.serve.edge import Edge, RequestIdFilter
+from horizonte.serve.edge import Edge
 from horizonte.serve.exchange import request_id
+from horizonte.serve.logs import RequestIdFilter
 
 VALIDATION = {
     "error": "1 validation error",
