@@ -71,25 +71,27 @@ class Recorder:
 
     def _run(self, connect: Callable[[], Connection], every: float) -> None:
         failures, due = 0, time.monotonic()
-        while True:
-            last = self._stopped.wait(PAUSES[min(failures, len(PAUSES) - 1)])
+        while not self._stopped.wait(PAUSES[min(failures, len(PAUSES) - 1)]):
             if time.monotonic() >= due:
                 due = time.monotonic() + every
                 self._samples.append((self._now(), metrics.samples()))
-            try:
-                self._write(connect)
-                failures = 0
-            except (Fault, psycopg.Error, OSError) as why:
-                failures += 1
-                self._close()
-                logger.warning("request log: %d rows wait for the database: %s", self.waiting, why)
-            except Exception:  # the thread must outlive what nobody foresaw
-                failures += 1
-                self._close()
-                logger.exception("request log: cannot write")
-            if last:
-                self._close()
-                return
+            failures = 0 if self._turn(connect) else failures + 1
+        if not self._turn(connect):
+            self._turn(connect)  # the connection may have been the fault
+        self._close()
+
+    def _turn(self, connect: Callable[[], Connection]) -> bool:
+        """Write what waits; return whether nothing is left to be tried again."""
+        try:
+            self._write(connect)
+        except (Fault, psycopg.Error, OSError) as why:
+            logger.warning("request log: %d rows wait for the database: %s", self.waiting, why)
+        except Exception:  # the thread must outlive what nobody foresaw
+            logger.exception("request log: cannot write")
+        else:
+            return True
+        self._close()
+        return False
 
     def _write(self, connect: Callable[[], Connection]) -> None:
         if self._conn is None:
