@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message
 
-from horizonte.serve import desk, edge, exchange
+from horizonte.serve import edge, exchange, lines
 from horizonte.serve.desk import Desk
 from horizonte.serve.edge import Edge
 from horizonte.serve.exchange import Exchange
@@ -115,7 +115,7 @@ def test_a_log_line_is_one_json_object_without_the_unknown() -> None:
     """Strange paths are escaped, what is not known is left out, the time is UTC."""
     row = RequestRow(1_735_725_600_123_000, "r-1", "GET", "other", '/"\n\0é', 404, 0.5, 9, None, 0,
                      None, None, None, None, "host:1")  # fmt: skip
-    text = desk.line(row)
+    text = lines.line(row)
     assert "\n" not in text
     assert json.loads(text) == {
         "time": "2025-01-01 10:00:00.123", "level": "INFO", "message": "answered",
