@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from horizonte.serve import metrics, stored
 from horizonte.serve.desk import Desk
+from horizonte.serve.edge import Edge
 from horizonte.serve.exchange import EDGE
 from horizonte.serve.latest import machine_time
 from horizonte.serve.stored import Reply
@@ -45,7 +46,8 @@ class Front:
     async def _warm_up(self) -> None:
         """Ask the first questions, once there is a model to ask."""
         if await ask(self.app, "GET", "/readyz") == 200:
-            await warm_up(self.app, next(iter(self.desk.latest.view.entries), None))
+            name = next(iter(self.desk.latest.view.entries), None)
+            await warm_up(self.app, name, hot=Edge(self))
             self._warm = True
 
     def _stored(self, scope: Scope) -> Reply | None:
