@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from horizonte import clock
 from horizonte.cli_live import TIMES
@@ -67,7 +66,4 @@ def _show(rows: pd.DataFrame, shown: pd.DataFrame, *, as_json: bool) -> None:
     if as_json:
         print(rows.to_json(orient="records", date_format="iso", lines=True), end="")
         return
-    table = Table(*shown.columns, box=None)
-    for row in shown.itertuples(index=False):
-        table.add_row(*("" if value is None else str(value) for value in row))
-    out.print(table)
+    out.print(shown.fillna("").to_string(index=False) if len(shown) else "none", markup=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import uvicorn
 
@@ -14,6 +15,10 @@ from horizonte.serve.service import desk, service
 
 DRAIN_SECONDS = 15  # what an answer that has begun may still take when the service is stopped
 
+# An answer gives up the interpreter at every write; while a forecast is computed beside it, each
+# time it waits this long to get it back.
+SWITCH_SECONDS = 0.0005
+
 
 def main(argv: list[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; answers that have begun are finished."""
@@ -22,6 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     asked.add_argument("--port", type=int, required=True)
     given = asked.parse_args(argv)
     configure_logs(settings().log_level)
+    sys.setswitchinterval(SWITCH_SECONDS)
     uvicorn.run(
         Edge(Front(service.to_asgi(), desk), desk),
         host=given.host,

@@ -20,7 +20,7 @@ from horizonte.store.telemetry import RequestRow, Sample
 logger = logging.getLogger(__name__)
 MOST_ROWS = 100_000  # held while the database is away; beyond it the oldest go
 MOST_SAMPLES = 120
-BATCH = 10_000
+BATCH = 2_000
 FLUSH_SECONDS = 1.0
 SAMPLE_SECONDS = 60.0
 PAUSES = (1.0, 2.0, 5.0, 10.0)
