@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 import uvicorn
 
@@ -15,10 +14,6 @@ from horizonte.serve.service import desk, service
 
 DRAIN_SECONDS = 15  # what an answer that has begun may still take when the service is stopped
 
-# An answer gives up the interpreter at every write; while a forecast is computed beside it, each
-# time it waits this long to get it back.
-SWITCH_SECONDS = 0.0005
-
 
 def main(argv: list[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; answers that have begun are finished."""
@@ -27,7 +22,6 @@ def main(argv: list[str] | None = None) -> None:
     asked.add_argument("--port", type=int, required=True)
     given = asked.parse_args(argv)
     configure_logs(settings().log_level)
-    sys.setswitchinterval(SWITCH_SECONDS)
     uvicorn.run(
         Edge(Front(service.to_asgi(), desk), desk),
         host=given.host,
