@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 import time
@@ -14,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from horizonte.serve import exchange as exchanges
 from horizonte.serve import problems
 from horizonte.serve.exchange import EDGE, Exchange, request_id
+from horizonte.serve.guard import Guard
 from horizonte.serve.problems import Problem
 
 logger = logging.getLogger(__name__)
@@ -40,10 +40,11 @@ class Edge:
     that has passed an edge already goes through as it is.
     """
 
-    def __init__(self, app: ASGIApp, seen: Seen | None = None) -> None:
-        """Wrap ``app``."""
+    def __init__(self, app: ASGIApp, seen: Seen | None = None, guard: Guard | None = None) -> None:
+        """Wrap ``app``; without a ``guard``, only this machine is answered."""
         self.app = app
         self.seen = seen
+        self.guard = guard or Guard()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; other scopes pass through."""
@@ -71,7 +72,7 @@ class Edge:
             await _write(exchange, message, send)
 
         try:
-            if refused := _refused(exchange.scope):
+            if refused := self.guard.refused(exchange.scope) or _refused(exchange.scope):
                 await _answer(exchange, refused, send)
                 return
             async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -163,8 +164,6 @@ async def _give_up(exchange: Exchange, problem: Problem, send: Send) -> None:
 
 def _refused(scope: Scope) -> Problem | None:
     """Return why the head of a request is enough to refuse it, or None."""
-    if not _local(scope):
-        return problems.of("not-local")
     if scope["method"] == "GET":
         return None
     headers = dict(scope["headers"])
@@ -186,14 +185,3 @@ def _refused(scope: Scope) -> Problem | None:
 
 def _most(scope: Scope) -> int:
     return LARGER_BODIES.get(scope["path"], MAX_BODY_BYTES)
-
-
-def _local(scope: Scope) -> bool:
-    """Return whether the request came in on a loopback address (or a Unix socket)."""
-    host = (scope.get("server") or ("", None))[0]
-    if host == "127.0.0.1":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return True

@@ -17,17 +17,23 @@ PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Listener:
-    """Calls ``look`` with a connection of its own: at once, when told, and every 15 s.
+    """Calls ``look`` with a connection of its own: at once, when told, and ``every`` seconds.
 
     A lost notification or a broken connection delays a look and never loses it; what goes wrong
     is logged, and tried again after a pause.
     """
 
     def __init__(
-        self, channel: str, *, connect: Callable[[], Connection], look: Callable[[Connection], None]
+        self,
+        channel: str,
+        *,
+        connect: Callable[[], Connection],
+        look: Callable[[Connection], None],
+        every: int = POLL_SECONDS,
     ) -> None:
-        """Take the channel and what to call; ``start`` runs the thread."""
+        """Take the channel, what to call, and after how many seconds at the latest."""
         self._channel, self._connect, self._look = channel, connect, look
+        self._every = every
         self._failures = 0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=channel, daemon=True)
@@ -63,7 +69,7 @@ class Listener:
 
     def _heard(self, conn: Connection) -> None:
         """Wait until told or the poll's turn, a second at a time so that stop is prompt."""
-        for _ in range(POLL_SECONDS):
+        for _ in range(self._every):
             if self._stopped.is_set() or list(conn.notifies(timeout=1.0, stop_after=1)):
                 list(conn.notifies(timeout=0))  # one look answers all that were told by now
                 return

@@ -10,7 +10,7 @@ from horizonte.config import settings
 from horizonte.serve.edge import Edge
 from horizonte.serve.front import Front
 from horizonte.serve.logs import configure_logs
-from horizonte.serve.service import desk, service
+from horizonte.serve.service import desk, guard, service
 
 DRAIN_SECONDS = 15  # what an answer that has begun may still take when the service is stopped
 
@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     given = asked.parse_args(argv)
     configure_logs(settings().log_level)
     uvicorn.run(
-        Edge(Front(service.to_asgi(), desk), desk),
+        Edge(Front(service.to_asgi(), desk), desk, guard),
         host=given.host,
         port=given.port,
         log_config=None,

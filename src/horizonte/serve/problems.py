@@ -17,6 +17,7 @@ LONGEST_VALUE = 200
 
 _OF_STATUS = {
     400: "invalid-field",
+    401: "unauthenticated",
     403: "not-local",
     404: "unknown-route",
     405: "method-not-allowed",
@@ -75,7 +76,8 @@ class Problem:
         """Return the ASGI headers that belong to this problem, without the length."""
         wait = RETRY_AFTER_SECONDS.get(self.kind.slug)
         retry = [(b"retry-after", str(wait).encode())] if wait else []
-        return [(b"content-type", MEDIA_TYPE.encode()), *retry]
+        ask = [(b"www-authenticate", b"Bearer")] if self.kind.status == 401 else []
+        return [(b"content-type", MEDIA_TYPE.encode()), *retry, *ask]
 
 
 def of(slug: str, detail: str | None = None, **extra: object) -> Problem:

@@ -15,11 +15,13 @@ from horizonte.serve.desk import Desk
 from horizonte.serve.edge import Edge
 from horizonte.serve.exchange import note_answer, request_id
 from horizonte.serve.front import Front
+from horizonte.serve.guard import Guard
 from horizonte.serve.logs import configure_logs
 from horizonte.serve.schemas import ForecastAnswer, ForecastRequest
 
 app = routes.create()
 desk = Desk()
+guard = Guard(settings().auth)
 
 
 @bentoml.service(
@@ -44,6 +46,7 @@ class Horizonte:
         self.answers = Answers.start(settings())
         app.state.answers, app.state.latest = self.answers, desk.latest
         desk.start(self.answers.connect)
+        guard.start(self.answers.connect)
         app.state.document = lambda: openapi.document(service.openapi_spec.asdict())
 
     @bentoml.api(route="/forecast")  # type: ignore[untyped-decorator]
@@ -68,10 +71,11 @@ class Horizonte:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
         """Stop following the champion, write what waits and close the connections."""
+        guard.stop()
         desk.stop()
         self.answers.close()
 
 
 service = cast("bentoml.Service[Any]", Horizonte)
-service.add_asgi_middleware(Edge, seen=desk)
+service.add_asgi_middleware(Edge, seen=desk, guard=guard)
 service.add_asgi_middleware(Front, desk=desk)
