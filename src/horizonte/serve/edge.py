@@ -10,11 +10,12 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from horizonte.serve import body, headers, problems
 from horizonte.serve import exchange as exchanges
-from horizonte.serve import problems
 from horizonte.serve.exchange import EDGE, Exchange, request_id
-from horizonte.serve.guard import Guard
+from horizonte.serve.guard import READS, Guard
 from horizonte.serve.problems import Problem
+from horizonte.serve.shed import Load
 
 logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 1 << 20
@@ -45,6 +46,7 @@ class Edge:
         self.app = app
         self.seen = seen
         self.guard = guard or Guard()
+        self.load = Load()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; other scopes pass through."""
@@ -65,53 +67,51 @@ class Edge:
             del scope[EDGE]  # scope and exchange name each other: garbage only for a collector
 
     async def _serve(self, exchange: Exchange, receive: Receive, send: Send) -> None:
-        async def reading() -> Message:
-            return _read(exchange, await receive())
-
         async def sending(message: Message) -> None:
             await _write(exchange, message, send)
 
+        scope = exchange.scope
+        exchange.complete = scope["method"] in READS  # a body of theirs is nobody's
         try:
-            if refused := self.guard.refused(exchange.scope) or _refused(exchange.scope):
+            if refused := self.guard.refused(scope) or _refused(scope):
                 await _answer(exchange, refused, send)
                 return
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                await self.app(exchange.scope, reading, sending)
+                if exchange.complete:
+                    await self.app(scope, receive, sending)
+                elif refused := await self._work(exchange, receive, sending):
+                    await _answer(exchange, refused, send)
         except TimeoutError:
-            await _give_up(exchange, problems.of(_late(exchange)), send)
+            slug = "timeout" if exchange.complete else "slow-body"
+            await _give_up(exchange, problems.of(slug), send)
         except Exception:
             logger.exception("request failed")
             await _give_up(exchange, problems.of("internal"), send)
 
-
-def _late(exchange: Exchange) -> str:
-    """Return whose fault it is that there is no answer in time."""
-    return "timeout" if exchange.complete or exchange.scope["method"] == "GET" else "slow-body"
-
-
-def _read(exchange: Exchange, message: Message) -> Message:
-    """Keep a copy of the body for the error's ``value``; cut it off beyond the limit."""
-    if message["type"] != "http.request":
-        return message
-    exchange.body += message.get("body", b"")
-    exchange.complete = not message.get("more_body")
-    most = _most(exchange.scope)
-    if len(exchange.body) <= most:
-        return message
-    exchange.too_large = True
-    del exchange.body[most:]
-    return {"type": "http.request", "body": b"", "more_body": False}
+    async def _work(self, exchange: Exchange, receive: Receive, send: Send) -> Problem | None:
+        """Have a request with a body answered, or return why it is not."""
+        lane, most = self.load.lane(exchange.scope), _most(exchange.scope)
+        if refused := self.load.too_much(lane):
+            return refused
+        try:
+            refused = await body.read(exchange, receive, most=most, load=self.load)
+            if exchange.complete:
+                with lane.entered():
+                    await self.app(exchange.scope, body.again(exchange, receive), send)
+            return refused
+        finally:
+            self.load.held -= len(exchange.body)
 
 
 async def _write(exchange: Exchange, message: Message, send: Send) -> None:
     if message["type"] == "http.response.start":
-        foreign = message["status"] >= 400 and not _ours(message)
-        if foreign or exchange.too_large:
+        if message["status"] >= 400 and not _ours(message):
             exchange.held = message
             return
         exchange.status = message["status"]
-        stamp = (b"x-request-id", exchange.id.encode())
-        await send({**message, "headers": [*message["headers"], stamp]})
+        given, stamp = message["headers"], (b"x-request-id", exchange.id.encode())
+        more = headers.added(exchange.scope["method"], message["status"], given)
+        await send({**message, "headers": [*given, *more, stamp]})
     elif exchange.held is None:
         exchange.sent += len(message.get("body", b""))
         await send(message)
@@ -127,8 +127,6 @@ def _ours(message: Message) -> bool:
 
 def translate(exchange: Exchange) -> Problem:
     """Return the held answer of a library (BentoML, FastAPI, Starlette) as a problem."""
-    if exchange.too_large:
-        return problems.of("too-large")
     status = int(exchange.held["status"]) if exchange.held else 500
     if status in (404, 405):  # ours are problems already: these are the routers'
         return problems.of_status(status, f"{exchange.scope['method']} {exchange.scope['path']}")
@@ -144,16 +142,17 @@ def translate(exchange: Exchange) -> Problem:
 
 
 async def _answer(exchange: Exchange, problem: Problem, send: Send) -> None:
-    body = problem.body(exchange.id)
-    exchange.status, exchange.held, exchange.sent = problem.kind.status, None, len(body)
+    said, status = problem.body(exchange.id), problem.kind.status
+    exchange.status, exchange.held, exchange.sent = status, None, len(said)
     exchange.problem = problem.kind.slug
-    headers = [
+    given = [
         *problem.headers(),
-        (b"content-length", str(len(body)).encode()),
+        (b"content-length", str(len(said)).encode()),
         (b"x-request-id", exchange.id.encode()),
     ]
-    await send({"type": "http.response.start", "status": problem.kind.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    given += headers.added(exchange.scope["method"], status, given)
+    await send({"type": "http.response.start", "status": status, "headers": given})
+    await send({"type": "http.response.body", "body": said})
 
 
 async def _give_up(exchange: Exchange, problem: Problem, send: Send) -> None:
@@ -166,8 +165,8 @@ def _refused(scope: Scope) -> Problem | None:
     """Return why the head of a request is enough to refuse it, or None."""
     if scope["method"] == "GET":
         return None
-    headers = dict(scope["headers"])
-    length, media = headers.get(b"content-length", b"0"), headers.get(b"content-type", b"")
+    given = dict(scope["headers"])
+    length, media = given.get(b"content-length", b"0"), given.get(b"content-type", b"")
     if length.isdigit() and int(length) > _most(scope):
         return problems.of("too-large")
     if (

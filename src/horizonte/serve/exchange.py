@@ -44,7 +44,6 @@ class Exchange:
     began: float = field(default_factory=time.perf_counter)
     body: bytearray = field(default_factory=bytearray)
     complete: bool = False  # the whole body has come
-    too_large: bool = False
     status: int = 0
     sent: int = 0  # bytes of the answer's body
     held: Message | None = None
@@ -59,11 +58,12 @@ def of(scope: Scope) -> Exchange:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             asked = value.decode("latin-1")
-            return Exchange(asked if _SAFE_ID.fullmatch(asked) else _new_id(), scope)
-    return Exchange(_new_id(), scope)
+            return Exchange(asked if _SAFE_ID.fullmatch(asked) else new_id(), scope)
+    return Exchange(new_id(), scope)
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """Return an id that no other request has."""
     return os.urandom(16).hex()
 
 

@@ -131,6 +131,27 @@ _CATALOGUE = (
         "Wait for the seconds that Retry-After says, then ask again.",
     ),
     Kind(
+        "malformed-http",
+        400,
+        "This is not HTTP",
+        "What came in could not be read as an HTTP/1.1 request.",
+        "Send HTTP/1.1; TLS ends at the proxy before the service.",
+    ),
+    Kind(
+        "head-too-large",
+        431,
+        "The headers are too large",
+        "Address and headers of a request may have 32 KiB together.",
+        "Send fewer or shorter headers.",
+    ),
+    Kind(
+        "too-many-connections",
+        503,
+        "Too many connections at once",
+        "The service holds as many connections as it takes at once.",
+        "Wait for the seconds that Retry-After says, and keep connections alive for several requests.",
+    ),
+    Kind(
         "internal",
         500,
         "The service failed",

@@ -11,6 +11,7 @@ from horizonte.serve.edge import Edge
 from horizonte.serve.front import Front
 from horizonte.serve.logs import configure_logs
 from horizonte.serve.service import desk, guard, service
+from horizonte.serve.wire import Wire
 
 DRAIN_SECONDS = 15  # what an answer that has begun may still take when the service is stopped
 
@@ -26,6 +27,8 @@ def main(argv: list[str] | None = None) -> None:
         Edge(Front(service.to_asgi(), desk), desk, guard),
         host=given.host,
         port=given.port,
+        http=Wire,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

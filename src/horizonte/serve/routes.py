@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import HTTPException
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from horizonte import __version__
 from horizonte.errors import Fault
-from horizonte.serve import doors, exchange, kinds, problems, schemas, stored_route
+from horizonte.serve import docs_page, doors, exchange, kinds, problems, schemas, stored_route
 from horizonte.serve.exchange import request_id
 
 if TYPE_CHECKING:
     from horizonte.serve.answers import Answers
-
-ASSETS = "/static_content"  # Swagger UI as BentoML's wheel carries it: no CDN is asked
 
 
 def create() -> FastAPI:
@@ -40,7 +37,8 @@ def create() -> FastAPI:
     app.get("/version", tags=["service"])(running_version)
     app.get("/problems/{slug}", include_in_schema=False)(problem_page)
     app.get("/docs.json", include_in_schema=False)(document)
-    app.get("/docs", include_in_schema=False)(docs)
+    app.get("/docs", include_in_schema=False)(docs_page.docs)
+    app.get("/docs.js", include_in_schema=False)(docs_page.script)
     app.get("/", include_in_schema=False)(home)
     return app
 
@@ -81,18 +79,6 @@ def problem_page(slug: str) -> HTMLResponse:
 def document(request: Request) -> JSONResponse:
     """Return the OpenAPI document of every address, BentoML's among them."""
     return JSONResponse(request.app.state.document())
-
-
-def docs() -> HTMLResponse:
-    """Show the addresses with examples that run, from files of this machine alone."""
-    return get_swagger_ui_html(
-        openapi_url="/docs.json",
-        title="Horizonte: addresses",
-        swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
-        swagger_css_url=f"{ASSETS}/swagger-ui.css",
-        swagger_favicon_url=f"{ASSETS}/favicon-light-32x32.png",
-        swagger_ui_parameters={"validatorUrl": None},
-    )
 
 
 def home() -> RedirectResponse:
