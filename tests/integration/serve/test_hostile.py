@@ -52,6 +52,14 @@ def home(
     config.settings.cache_clear()
 
 
+@pytest.fixture
+def armed(heard: Path) -> Path:
+    """The same, listening from now on, with nothing heard so far."""
+    (heard / "armed").touch()
+    (heard / "heard").unlink(missing_ok=True)
+    return heard
+
+
 def _events(heard: Path) -> list[str]:
     file = heard / "heard"
     return file.read_text().splitlines() if file.exists() else []
@@ -68,23 +76,20 @@ def _strange(heard: Path, home: Path, *known: str) -> list[str]:
     ]
 
 
-def test_the_ear_hears(url: str, heard: Path) -> None:
+def test_the_ear_hears(url: str, armed: Path) -> None:
     """The service's process carries the hook, and the hook writes down an unpickling."""
     found = run.running()
     assert found is not None
-    assert (heard / str(found.pid)).exists()
-    (heard / "armed").touch()
+    assert (armed / str(found.pid)).exists()
     code = "import os, pickle, sitecustomize; pickle.loads(pickle.dumps(os.path.join))"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert any(event.startswith("pickle.find_class") for event in _events(heard))
-    (heard / "heard").unlink()
+    assert any(event.startswith("pickle.find_class") for event in _events(armed))
 
 
 def test_hostile_requests_make_it_do_nothing(
-    client: httpx.Client, heard: Path, home: Path, loaded: str, bucket: S3Settings
+    client: httpx.Client, armed: Path, home: Path, loaded: str, bucket: S3Settings
 ) -> None:
     """Pickles, addresses, bombs: no answer above 499, nothing unpickled, run, written or asked."""
-    (heard / "armed").touch()
     for path in ("/forecast", "/observations", "/annotations"):
         for headers, body in hostile.requests():
             answer = client.post(path, content=body, headers=headers)
@@ -95,7 +100,7 @@ def test_hostile_requests_make_it_do_nothing(
     for text in hostile.INSIDE:
         assert client.get(f"/forecasts/{text}").status_code < 500
         assert client.get("/annotations", params={"unique_id": text}).status_code < 500
-    assert _strange(heard, home, loaded, bucket.endpoint or "") == []
+    assert _strange(armed, home, loaded, bucket.endpoint or "") == []
     assert not list(home.rglob("sprung"))
 
 
@@ -131,10 +136,9 @@ def test_any_json_is_answered(client: httpx.Client, body: object) -> None:
 
 @pytest.mark.parametrize("path", ["PT1H/model.pkl", "PT1H/model.joblib", "../../outside.json"])
 def test_a_tampered_model_is_refused_unread(
-    client: httpx.Client, heard: Path, loaded: str, bucket: S3Settings, path: str
+    client: httpx.Client, armed: Path, loaded: str, bucket: S3Settings, path: str
 ) -> None:
     """A promoted folder with a pickle, or with a way out of itself, is refused; the old one serves."""
-    (heard / "armed").touch()
     before = client.get("/models/current").json()["model_version"]
     listed = {path: model_folder.sha256(hostile.TRAP)}
     card = json.dumps({"files": listed, "params": {"clean": {}}}).encode()
@@ -143,16 +147,15 @@ def test_a_tampered_model_is_refused_unread(
     _until_refused(client, path)
     assert client.get("/models/current").json()["model_version"] == before
     home = config.settings().home_folder()
-    assert _strange(heard, home, loaded, bucket.endpoint or "") == []
+    assert _strange(armed, home, loaded, bucket.endpoint or "") == []
     assert not list(home.rglob("sprung"))
     assert not (home / "outside.json").exists()
 
 
 def test_an_array_of_objects_is_refused_unread(
-    client: httpx.Client, heard: Path, loaded: str, bucket: S3Settings, variant: Any
+    client: httpx.Client, armed: Path, loaded: str, bucket: S3Settings, variant: Any
 ) -> None:
     """A model whose array is a pickle, with every hash right, is refused and never unpickled."""
-    (heard / "armed").touch()
     before = client.get("/models/current").json()["model_version"]
     folder = variant("tampered")
     arrays = [*folder.rglob("*.npz"), *folder.rglob("*.npy")]
@@ -171,7 +174,7 @@ def test_an_array_of_objects_is_refused_unread(
     _until_refused(client, "")
     assert client.get("/models/current").json()["model_version"] == before
     home = config.settings().home_folder()
-    assert _strange(heard, home, loaded, bucket.endpoint or "") == []
+    assert _strange(armed, home, loaded, bucket.endpoint or "") == []
     assert not list(home.rglob("sprung"))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import sys
 import threading
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 FOLDER = Path(os.environ["HORIZONTE_TEST_AUDIT"])
@@ -16,16 +18,19 @@ WATCHED = {
     "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "open", "ctypes.dlopen",
 }  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+NAMED_TUPLES = collections.__file__
 _busy = threading.local()
 
 
-def _importing() -> bool:
-    """Tell whether a module is being imported here: its code is loaded and run, not a client's."""
-    frame = sys._getframe(2)
+def _known() -> bool:
+    """Tell whether a module is being imported, or a named tuple made, whose names Python checks."""
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        if frame.f_code.co_name == "namedtuple" and frame.f_code.co_filename == NAMED_TUPLES:
+            return True
+        frame = frame.f_back
     return False
 
 
@@ -37,7 +42,7 @@ def hear(event: str, args: tuple[Any, ...]) -> None:
     try:
         if event == "open" and not (args[2] or 0) & WRITING:
             return
-        if os.path.exists(ARMED) and not _importing():  # noqa: PTH110 (pathlib opens nothing, yet imports)
+        if os.path.exists(ARMED) and not _known():  # noqa: PTH110 (pathlib opens nothing, yet imports)
             line = f"{event} {args!r}"[:300].replace("\n", " ")
             descriptor = os.open(HEARD, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.write(descriptor, (line + "\n").encode(errors="replace"))
