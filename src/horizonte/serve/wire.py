@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from horizonte.serve import headers, problems
 from horizonte.serve.exchange import new_id
 
-CONNECTIONS = 1000
+CONNECTIONS = 800  # below the 1,024 files that a process may usually have open
 HEAD_SECONDS = 10.0  # for the head of a request, and for the rest of one that was answered
 READ_SECONDS = 30.0  # for a client to take what was written
 HEAD_BYTES = 32 << 10
