@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import collections
 import os
 import sys
@@ -18,17 +19,17 @@ WATCHED = {
     "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "open", "ctypes.dlopen",
 }  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-NAMED_TUPLES = collections.__file__
+SAFE = {(collections.__file__, "namedtuple"), (ast.__file__, "literal_eval")}
 _busy = threading.local()
 
 
 def _known() -> bool:
-    """Tell whether a module is being imported, or a named tuple made, whose names Python checks."""
+    """Tell whether a module is being imported, or a named tuple made or a literal read safely."""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
-        if frame.f_code.co_name == "namedtuple" and frame.f_code.co_filename == NAMED_TUPLES:
+        if (frame.f_code.co_filename, frame.f_code.co_name) in SAFE:
             return True
         frame = frame.f_back
     return False
