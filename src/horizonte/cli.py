@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from horizonte import cli_live, log
+from horizonte import cli_keys, cli_live, cli_service, log
 from horizonte.config import settings
 from horizonte.errors import Fault
 
@@ -18,6 +18,8 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__d
 models_app = typer.Typer(no_args_is_help=True, help="The ledger of model versions.")
 app.add_typer(models_app, name="models")
 app.add_typer(cli_live.app)
+app.add_typer(cli_service.app)
+app.add_typer(cli_keys.app, name="keys")
 out = Console(soft_wrap=True)
 
 Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address that the forecast service binds")
     port: int = Field(3000, description="port of the forecast service; 0 takes a free one")
+    auth: Literal["off", "keys"] = Field(
+        "off", description="who may ask: off, this machine; keys, whoever has an API key"
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     def home_folder(self) -> Path:

@@ -70,6 +70,10 @@ class Answers:
         follower.start()
         return cls(pool, follower)
 
+    def connect(self) -> Connection:
+        """Return a new connection to the same database, for a thread that keeps one."""
+        return connect(str(self._pool.conninfo))
+
     def close(self) -> None:
         """Stop following and close the connections."""
         self._follower.stop()

@@ -3,122 +3,117 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
-import re
 import time
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from uuid import uuid4
+from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from horizonte.serve import problems
+from horizonte.serve import body, headers, problems
+from horizonte.serve import exchange as exchanges
+from horizonte.serve.exchange import EDGE, Exchange, request_id
+from horizonte.serve.guard import READS, Guard
 from horizonte.serve.problems import Problem
+from horizonte.serve.shed import Load
 
 logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 1 << 20
 LARGER_BODIES = {"/observations": 4 << 20}
 TIMEOUT_SECONDS = 30.0
-_SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_QUIET = {"/livez", "/readyz", "/healthz", "/metrics"}
-request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
-class RequestIdFilter(logging.Filter):
-    """Stamps every log record with the request it belongs to, or null."""
+class Seen(Protocol):
+    """What the edge tells of each request: when it begins, and when it is over."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Add ``request_id`` to ``record``; never drops one."""
-        record.request_id = request_id.get()
-        return True
+    def begins(self) -> None:
+        """Take note that one more request is in flight."""
 
-
-@dataclass
-class _Exchange:
-    """What is known of one request while it is answered."""
-
-    id: str
-    scope: Scope
-    body: bytearray = field(default_factory=bytearray)
-    too_large: bool = False
-    status: int = 0
-    held: Message | None = None
-    answer: bytearray = field(default_factory=bytearray)
-
-    @property
-    def most(self) -> int:
-        """Return how many bytes its body may have."""
-        return _most(self.scope)
+    def ended(self, exchange: Exchange, seconds: float) -> None:
+        """Take note of a request that was answered in ``seconds``."""
 
 
-class ProblemMiddleware:
+class Edge:
     """Answers every error as problem details, whoever raised it, and echoes ``X-Request-ID``.
 
-    Bodies above the limit of their address are refused, answers after ``TIMEOUT_SECONDS`` become 504.
+    Bodies above the limit of their address are refused, answers after ``TIMEOUT_SECONDS`` become
+    504, and bodies that are not there by then 408. Every request is told to ``seen``. A request
+    that has passed an edge already goes through as it is.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap ``app``."""
+    def __init__(self, app: ASGIApp, seen: Seen | None = None, guard: Guard | None = None) -> None:
+        """Wrap ``app``; without a ``guard``, only this machine is answered."""
         self.app = app
+        self.seen = seen
+        self.guard = guard or Guard()
+        self.load = Load()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; other scopes pass through."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or EDGE in scope:
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(_id_of(scope), scope)
-        token, began = request_id.set(exchange.id), time.perf_counter()
+        exchange = scope[EDGE] = exchanges.of(scope)
+        token, inner = request_id.set(exchange.id), exchanges.current.set(exchange)
+        if self.seen:
+            self.seen.begins()
         try:
             await self._serve(exchange, receive, send)
         finally:
-            _log_access(exchange, time.perf_counter() - began)
+            if self.seen:
+                self.seen.ended(exchange, time.perf_counter() - exchange.began)
             request_id.reset(token)
+            exchanges.current.reset(inner)
+            del scope[EDGE]  # scope and exchange name each other: garbage only for a collector
 
-    async def _serve(self, exchange: _Exchange, receive: Receive, send: Send) -> None:
-        async def reading() -> Message:
-            return _read(exchange, await receive())
-
+    async def _serve(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
             await _write(exchange, message, send)
 
+        scope = exchange.scope
+        exchange.complete = scope["method"] in READS  # a body of theirs is nobody's
         try:
-            if refused := _refused(exchange.scope):
+            if refused := self.guard.refused(scope) or _refused(scope):
                 await _answer(exchange, refused, send)
                 return
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                await self.app(exchange.scope, reading, sending)
+                if exchange.complete:
+                    await self.app(scope, receive, sending)
+                elif refused := await self._work(exchange, receive, sending):
+                    await _answer(exchange, refused, send)
         except TimeoutError:
-            await _give_up(exchange, problems.of("timeout"), send)
+            slug = "timeout" if exchange.complete else "slow-body"
+            await _give_up(exchange, problems.of(slug), send)
         except Exception:
             logger.exception("request failed")
             await _give_up(exchange, problems.of("internal"), send)
 
+    async def _work(self, exchange: Exchange, receive: Receive, send: Send) -> Problem | None:
+        """Have a request with a body answered, or return why it is not."""
+        lane, most = self.load.lane(exchange.scope), _most(exchange.scope)
+        if refused := self.load.too_much(lane):
+            return refused
+        try:
+            refused = await body.read(exchange, receive, most=most, load=self.load)
+            if exchange.complete:
+                with lane.entered():
+                    await self.app(exchange.scope, body.again(exchange, receive), send)
+            return refused
+        finally:
+            self.load.held -= len(exchange.body)
 
-def _read(exchange: _Exchange, message: Message) -> Message:
-    """Keep a copy of the body for the error's ``value``; cut it off beyond the limit."""
-    if message["type"] != "http.request":
-        return message
-    exchange.body += message.get("body", b"")
-    if len(exchange.body) <= exchange.most:
-        return message
-    exchange.too_large = True
-    del exchange.body[exchange.most :]
-    return {"type": "http.request", "body": b"", "more_body": False}
 
-
-async def _write(exchange: _Exchange, message: Message, send: Send) -> None:
+async def _write(exchange: Exchange, message: Message, send: Send) -> None:
     if message["type"] == "http.response.start":
-        headers = dict(message["headers"])
-        foreign = headers.get(b"content-type", b"") != problems.MEDIA_TYPE.encode()
-        if (message["status"] >= 400 and foreign) or exchange.too_large:
+        if message["status"] >= 400 and not _ours(message):
             exchange.held = message
             return
         exchange.status = message["status"]
-        stamp = (b"x-request-id", exchange.id.encode())
-        await send({**message, "headers": [*message["headers"], stamp]})
+        given, stamp = message["headers"], (b"x-request-id", exchange.id.encode())
+        more = headers.added(exchange.scope["method"], message["status"], given)
+        await send({**message, "headers": [*given, *more, stamp]})
     elif exchange.held is None:
+        exchange.sent += len(message.get("body", b""))
         await send(message)
     else:
         exchange.answer += message.get("body", b"")
@@ -126,10 +121,12 @@ async def _write(exchange: _Exchange, message: Message, send: Send) -> None:
             await _answer(exchange, translate(exchange), send)
 
 
-def translate(exchange: _Exchange) -> Problem:
+def _ours(message: Message) -> bool:
+    return dict(message["headers"]).get(b"content-type") == problems.MEDIA_TYPE.encode()
+
+
+def translate(exchange: Exchange) -> Problem:
     """Return the held answer of a library (BentoML, FastAPI, Starlette) as a problem."""
-    if exchange.too_large:
-        return problems.of("too-large")
     status = int(exchange.held["status"]) if exchange.held else 500
     if status in (404, 405):  # ours are problems already: these are the routers'
         return problems.of_status(status, f"{exchange.scope['method']} {exchange.scope['path']}")
@@ -144,35 +141,32 @@ def translate(exchange: _Exchange) -> Problem:
     return problems.of_status(status, str(detail) if detail else None)
 
 
-async def _answer(exchange: _Exchange, problem: Problem, send: Send) -> None:
-    body = problem.body(exchange.id)
-    exchange.status, exchange.held = problem.kind.status, None
-    headers = [
+async def _answer(exchange: Exchange, problem: Problem, send: Send) -> None:
+    said, status = problem.body(exchange.id), problem.kind.status
+    exchange.status, exchange.held, exchange.sent = status, None, len(said)
+    exchange.problem = problem.kind.slug
+    given = [
         *problem.headers(),
-        (b"content-length", str(len(body)).encode()),
+        (b"content-length", str(len(said)).encode()),
         (b"x-request-id", exchange.id.encode()),
     ]
-    await send({"type": "http.response.start", "status": problem.kind.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    given += headers.added(exchange.scope["method"], status, given)
+    await send({"type": "http.response.start", "status": status, "headers": given})
+    await send({"type": "http.response.body", "body": said})
 
 
-async def _give_up(exchange: _Exchange, problem: Problem, send: Send) -> None:
+async def _give_up(exchange: Exchange, problem: Problem, send: Send) -> None:
     """Answer ``problem`` unless an answer has already begun, which is then left cut short."""
     if exchange.status == 0:
         await _answer(exchange, problem, send)
 
 
-def _id_of(scope: Scope) -> str:
-    asked = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-    return asked if _SAFE_ID.fullmatch(asked) else uuid4().hex
-
-
 def _refused(scope: Scope) -> Problem | None:
     """Return why the head of a request is enough to refuse it, or None."""
-    if not _local(scope):
-        return problems.of("not-local")
-    headers = dict(scope["headers"])
-    length, media = headers.get(b"content-length", b"0"), headers.get(b"content-type", b"")
+    if scope["method"] == "GET":
+        return None
+    given = dict(scope["headers"])
+    length, media = given.get(b"content-length", b"0"), given.get(b"content-type", b"")
     if length.isdigit() and int(length) > _most(scope):
         return problems.of("too-large")
     if (
@@ -190,26 +184,3 @@ def _refused(scope: Scope) -> Problem | None:
 
 def _most(scope: Scope) -> int:
     return LARGER_BODIES.get(scope["path"], MAX_BODY_BYTES)
-
-
-def _local(scope: Scope) -> bool:
-    """Return whether the request came in on a loopback address (or a Unix socket)."""
-    host = (scope.get("server") or ("", None))[0]
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return True
-
-
-def _log_access(exchange: _Exchange, seconds: float) -> None:
-    level = logging.DEBUG if exchange.scope["path"] in _QUIET else logging.INFO
-    logger.log(
-        level,
-        "answered",
-        extra={
-            "method": exchange.scope["method"],
-            "path": exchange.scope["path"],
-            "status": exchange.status,
-            "milliseconds": round(seconds * 1000, 1),
-        },
-    )

@@ -17,6 +17,7 @@ LONGEST_VALUE = 200
 
 _OF_STATUS = {
     400: "invalid-field",
+    401: "unauthenticated",
     403: "not-local",
     404: "unknown-route",
     405: "method-not-allowed",
@@ -24,6 +25,7 @@ _OF_STATUS = {
     415: "unsupported-media-type",
     422: "invalid-field",
     429: "overloaded",
+    431: "head-too-large",
     503: "not-ready",
     504: "timeout",
 }
@@ -41,6 +43,7 @@ _OF_FAULT: tuple[tuple[type[Fault], str], ...] = (
 )
 RETRY_AFTER_SECONDS = {
     "overloaded": 1,
+    "too-many-connections": 5,
     "in-progress": 1,
     "not-ready": 5,
     "store-unreachable": 5,
@@ -73,9 +76,10 @@ class Problem:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the ASGI headers that belong to this problem, without the length."""
-        wait = RETRY_AFTER_SECONDS.get(self.kind.slug)
+        wait = self.extra.get("retry_after") or RETRY_AFTER_SECONDS.get(self.kind.slug)
         retry = [(b"retry-after", str(wait).encode())] if wait else []
-        return [(b"content-type", MEDIA_TYPE.encode()), *retry]
+        ask = [(b"www-authenticate", b"Bearer")] if self.kind.status == 401 else []
+        return [(b"content-type", MEDIA_TYPE.encode()), *retry, *ask]
 
 
 def of(slug: str, detail: str | None = None, **extra: object) -> Problem:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import HTTPException
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from horizonte import __version__
 from horizonte.errors import Fault
-from horizonte.serve import doors, explaining, kinds, looking, problems, schemas
-from horizonte.serve.edge import request_id
+from horizonte.serve import (
+    docs_page,
+    doors,
+    exchange,
+    explaining,
+    kinds,
+    looking,
+    problems,
+    schemas,
+    stored_route,
+)
+from horizonte.serve.exchange import request_id
 
 if TYPE_CHECKING:
     from horizonte.serve.answers import Answers
-
-ASSETS = "/static_content"  # Swagger UI as BentoML's wheel carries it: no CDN is asked
 
 
 def create() -> FastAPI:
@@ -35,12 +43,14 @@ def create() -> FastAPI:
     looking.add(app)
     doors.add(app)
     explaining.add(app)
+    stored_route.add(app)
     app.get("/models/current", tags=["models"])(current_model)
     looking.add_models(app)
     app.get("/version", tags=["service"])(running_version)
     app.get("/problems/{slug}", include_in_schema=False)(problem_page)
     app.get("/docs.json", include_in_schema=False)(document)
-    app.get("/docs", include_in_schema=False)(docs)
+    app.get("/docs", include_in_schema=False)(docs_page.docs)
+    app.get("/docs.js", include_in_schema=False)(docs_page.script)
     app.get("/", include_in_schema=False)(home)
     return app
 
@@ -56,9 +66,14 @@ def running_version(request: Request) -> schemas.Version:
         name="horizonte",
         version=__version__,
         python=platform.python_version(),
-        bentoml=version("bentoml"),
+        bentoml=_bentoml(),
         model_version=_answers(request).model_version(),
     )
+
+
+@cache
+def _bentoml() -> str:
+    return version("bentoml")  # reads a file
 
 
 def problem_page(slug: str) -> HTMLResponse:
@@ -71,18 +86,6 @@ def problem_page(slug: str) -> HTMLResponse:
 def document(request: Request) -> JSONResponse:
     """Return the OpenAPI document of every address, BentoML's among them."""
     return JSONResponse(request.app.state.document())
-
-
-def docs() -> HTMLResponse:
-    """Show the addresses with examples that run, from files of this machine alone."""
-    return get_swagger_ui_html(
-        openapi_url="/docs.json",
-        title="Horizonte: addresses",
-        swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
-        swagger_css_url=f"{ASSETS}/swagger-ui.css",
-        swagger_favicon_url=f"{ASSETS}/favicon-light-32x32.png",
-        swagger_ui_parameters={"validatorUrl": None},
-    )
 
 
 def home() -> RedirectResponse:
@@ -101,5 +104,6 @@ def _refuse(_: Request, why: Exception) -> Response:
 
 def problem_response(problem: problems.Problem) -> Response:
     """Return ``problem`` as a response of the running request."""
+    exchange.note_problem(problem.kind.slug)
     headers = {k.decode(): v.decode() for k, v in problem.headers()}
     return Response(problem.body(request_id.get() or ""), problem.kind.status, headers)

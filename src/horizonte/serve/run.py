@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import os
@@ -18,9 +17,10 @@ from horizonte.config import Settings, settings
 from horizonte.embedded import process, state
 from horizonte.embedded.process import Identity, Launch
 from horizonte.errors import ServiceFault
+from horizonte.serve.binding import asked_at, bound
 
 logger = logging.getLogger(__name__)
-TARGET = "horizonte.serve.service:service"
+MODULE = "horizonte.serve.main"
 READY_SECONDS = 120.0
 QUIET = {
     "BENTOML_DO_NOT_TRACK": "true",
@@ -49,9 +49,9 @@ def start(*, host: str | None = None, port: int | None = None) -> str:
 
     ``host`` and ``port`` default to the settings; a port that nobody asked for by name gives
     way to a free one when it is taken. Raises ServiceFault for an address other machines can
-    reach, a taken port, and a service that does not become ready (with its reason).
+    reach while nobody needs a key, a taken port, and a service that does not become ready (with its reason).
     """
-    folder, address = _folder(), _loopback(host or settings().host)
+    folder, address = _folder(), bound(host or settings().host)
     while True:
         with state.lock(folder):
             found = running()
@@ -135,10 +135,9 @@ def _launch(folder: Path, host: str, port: int) -> Running:
         "BENTOML_HOME": str(folder / "bentoml"),
     }
     env.setdefault("OMP_NUM_THREADS", "1")  # one request is small; threads only get in its way
-    argv = [sys.executable, "-m", "bentoml", "serve", TARGET, "--host", host, "--port", str(port)]
+    argv = [sys.executable, "-m", MODULE, "--host", host, "--port", str(port)]
     child = process.spawn(Launch(argv, folder, log_file(), env))
-    shown = f"[{host}]" if ":" in host else host
-    found = Running(child.pid, child.created, f"http://{shown}:{port}")
+    found = Running(child.pid, child.created, f"http://{asked_at(host)}:{port}")
     draft = folder / f".service.{os.getpid()}.json"
     draft.write_text(json.dumps(asdict(found)))
     draft.replace(_file(folder))
@@ -180,22 +179,6 @@ def _told(answer: urllib.error.HTTPError) -> tuple[str, str]:
         return str(problem["type"]), str(problem["detail"])
     except (ValueError, KeyError, TypeError):
         return "", f"HTTP {answer.code} from another program"
-
-
-def _loopback(host: str) -> str:
-    address = "127.0.0.1" if host == "localhost" else host
-    try:
-        local = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        local = False
-    if not local:
-        raise ServiceFault(
-            "HORIZONTE_HOST",
-            host,
-            "a loopback address: the service has no authentication yet",
-            "keep 127.0.0.1 and put a proxy with authentication in front of it",
-        )
-    return address
 
 
 def _port(setting: Settings, port: int | None) -> int:

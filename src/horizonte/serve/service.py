@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, cast
 
 import bentoml
-from bentoml.exceptions import BentoMLException
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from horizonte import log
 from horizonte.config import settings
 from horizonte.errors import Fault
 from horizonte.serve import openapi, problems, routes
-from horizonte.serve.edge import ProblemMiddleware, RequestIdFilter, request_id
+from horizonte.serve.desk import Desk
+from horizonte.serve.edge import Edge
+from horizonte.serve.exchange import note_answer, request_id
+from horizonte.serve.front import Front
+from horizonte.serve.guard import Guard
+from horizonte.serve.logs import configure_logs
 from horizonte.serve.schemas import ForecastAnswer, ForecastRequest
 
 app = routes.create()
+desk = Desk()
+guard = Guard(settings().auth)
 
 
 @bentoml.service(
@@ -27,6 +30,7 @@ app = routes.create()
     threads=4,
     traffic={"timeout": 60},
     logging={"access": {"enabled": False}},
+    metrics={"enabled": False},  # /metrics is ours
 )
 @bentoml.asgi_app(app, path="/")
 class Horizonte:
@@ -40,7 +44,9 @@ class Horizonte:
         )  # the supervisor imports this file, serves nothing
 
         self.answers = Answers.start(settings())
-        app.state.answers = self.answers
+        app.state.answers, app.state.latest = self.answers, desk.latest
+        desk.start(self.answers.connect)
+        guard.start(self.answers.connect)
         app.state.document = lambda: openapi.document(service.openapi_spec.asdict())
 
     @bentoml.api(route="/forecast")  # type: ignore[untyped-decorator]
@@ -48,6 +54,7 @@ class Horizonte:
         """Forecast one or many series, with intervals."""
         try:
             answer = self.answers.forecast(request, request_id=request_id.get())
+            note_answer(answer.forecasts)
             response = Response(answer.model_dump_json(), media_type="application/json")
         except Fault as why:
             response = routes.problem_response(problems.of_fault(why))
@@ -63,27 +70,12 @@ class Horizonte:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
-        """Stop following the champion and close the connections."""
+        """Stop following the champion, write what waits and close the connections."""
+        guard.stop()
+        desk.stop()
         self.answers.close()
 
 
 service = cast("bentoml.Service[Any]", Horizonte)
-service.add_asgi_middleware(ProblemMiddleware)
-
-
-def configure_logs(level: str) -> None:
-    """Send BentoML's and our logs as JSON to stderr, each record with its request id."""
-    log.configure(level=level, as_json=True)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(RequestIdFilter())
-        handler.addFilter(_is_news)
-    for name in ("bentoml", "uvicorn.error", "circus"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # the edge logs every answer
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Drop BentoML's trace of a request that was refused for its own mistake."""
-    why = record.exc_info[1] if record.exc_info else None
-    return not isinstance(why, ValidationError | BentoMLException)
+service.add_asgi_middleware(Edge, seen=desk, guard=guard)
+service.add_asgi_middleware(Front, desk=desk)

@@ -17,6 +17,7 @@ from horizonte.store.bulk import copy_in, read_frame
 from horizonte.store.connection import Connection
 
 Purpose = Literal["live", "what_if", "replay", "shadow", "backtest"]
+CHANNEL = "horizonte_forecast"  # told of every live run, by its id, when it is committed
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def issue(conn: Connection, run: Run, frame: pd.DataFrame) -> int:
         table = FORECAST.to_arrow(rows)
         number = pa.repeat(pa.scalar(row[0], pa.int64()), len(rows))
         copy_in(conn, "forecast", table.append_column("run_id", number))
+        if run.purpose == "live":
+            conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(row[0])))
     return int(row[0])
 
 
@@ -97,6 +100,11 @@ def latest(
     """Return the newest vintage of each series that has one."""
     ids = sorted(set(unique_ids))
     return {v.unique_id: v for v in _read(conn, {"ids": ids, "purpose": purpose, "limit": 1})}
+
+
+def newest_live(conn: Connection) -> dict[str, int]:
+    """Return the run of the newest live vintage of each target that has one."""
+    return dict(conn.execute(_NEWEST).fetchall())
 
 
 def vintages(
@@ -166,6 +174,9 @@ _VINTAGES = """SELECT v.run_id, v.unique_id, v.purpose, r.model_version, r.as_of
         ORDER BY issued_at DESC, run_id DESC LIMIT %(limit)s) AS v
     JOIN forecast_run AS r ON r.id = v.run_id
     ORDER BY v.unique_id, v.issued_at DESC, v.run_id DESC"""
+_NEWEST = """SELECT s.unique_id, v.run_id FROM series AS s, LATERAL (
+        SELECT run_id FROM vintage WHERE unique_id = s.unique_id AND purpose = 'live'
+        ORDER BY issued_at DESC, run_id DESC LIMIT 1) AS v WHERE s.role = 'target'"""
 _ROWS = """SELECT f.* FROM
     unnest(%(unique_id)s::text[], %(run_id)s::bigint[], %(first_ds)s::timestamptz[],
            %(last_ds)s::timestamptz[]) AS v(id, run, first_ds, last_ds),

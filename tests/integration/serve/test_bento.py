@@ -62,7 +62,7 @@ def test_it_holds_the_package_and_the_locked_requirements(bento: Path) -> None:
 def test_it_serves_in_another_folder_with_settings_only(
     bento: Path, home: Path, bucket: S3Settings, model: Path, tmp_path: Path
 ) -> None:
-    """Its own code answers a forecast, with database and bucket given by the environment."""
+    """Its own code answers by settings alone, with the edge and the front that we serve with."""
     with connect() as conn:
         publish(conn, model, s3=bucket, why="the bento's champion")
     code = bento / "src/horizonte/__init__.py"
@@ -83,6 +83,12 @@ def test_it_serves_in_another_folder_with_settings_only(
                 assert client.get("/version").json()["version"].startswith("99.")
                 answer = client.post("/forecast", json={"series": "plant/load"}, timeout=30)
                 assert len(answer.json()["forecasts"][0]["rows"]) == 24
+                stored = client.get("/forecasts/plant/load")
+                assert len(stored.headers.get_list("x-request-id")) == 1
+                assert stored.json()["rows"] == answer.json()["forecasts"][0]["rows"]
+                assert 'horizonte_requests_total{method="POST",route="/forecast"' in (
+                    client.get("/metrics").text
+                )
         finally:
             server.terminate()
             server.wait(timeout=30)

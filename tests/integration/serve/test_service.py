@@ -48,7 +48,10 @@ def problem(answer: httpx.Response) -> dict[str, Any]:
 def test_ready_means_that_it_has_forecast(client: httpx.Client) -> None:
     """Health, readiness and metrics answer once the service is started."""
     assert [client.get(p).status_code for p in ("/livez", "/readyz", "/healthz")] == [200] * 3
-    assert "bentoml_service_request" in client.get("/metrics").text
+    assert (
+        'horizonte_requests_total{method="GET",route="/livez",status="200"} 1.0'
+        in client.get("/metrics").text
+    )
 
 
 def test_a_forecast_is_computed_once_and_then_served_as_stored(
@@ -227,11 +230,10 @@ def test_only_loopback_listens(url: str) -> None:
 
 
 def test_the_service_knows_neither_dvc_nor_evidently() -> None:
-    """Importing the service loads no DVC, papermill or Evidently."""
-    code = (
-        "import sys, horizonte.serve.service; "
-        "print([n for n in ('dvc', 'papermill', 'evidently', 'prophet') if n in sys.modules])"
-    )
+    """The process that serves imports no DVC, Evidently, notebook, plot or Prophet it does not need."""
+    heavy = ("dvc", "papermill", "evidently", "prophet", "matplotlib", "plotly", "IPython",
+             "jupyter_client", "nbformat", "nbconvert", "duckdb", "openpyxl", "paho")  # fmt: skip
+    code = f"import sys, horizonte.serve.main; print([n for n in {heavy} if n in sys.modules])"
     import subprocess
 
     done = subprocess.run(

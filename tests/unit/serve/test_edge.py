@@ -16,7 +16,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from horizonte.serve import edge, problems
-from horizonte.serve.edge import ProblemMiddleware, RequestIdFilter
+from horizonte.serve.edge import Edge
+from horizonte.serve.exchange import request_id
+from horizonte.serve.logs import RequestIdFilter
 
 VALIDATION = {
     "error": "1 validation error",
@@ -72,7 +74,7 @@ def client() -> Client:
         Route(f"/{f.__name__}", f, methods=["GET", "POST"])
         for f in (boom, slow, echo, bentoml_like, listed)
     ]
-    return Client(ProblemMiddleware(Starlette(routes=routes)))
+    return Client(Edge(Starlette(routes=routes)))
 
 
 def post(client: Client, path: str, body: bytes, **headers: str) -> dict[str, object]:
@@ -160,7 +162,7 @@ def test_a_slow_answer_becomes_504(client: Client, monkeypatch: pytest.MonkeyPat
 
 def test_other_machines_are_refused() -> None:
     """Without authentication, a request that came in on a public address gets 403."""
-    app = ProblemMiddleware(Starlette(routes=[Route("/echo", echo)]))
+    app = Edge(Starlette(routes=[Route("/echo", echo)]))
     for server, status in (("http://10.1.2.3", 403), ("http://127.0.0.1", 200)):
         assert Client(app, server).ask("GET", "/echo").status_code == status
 
@@ -168,9 +170,9 @@ def test_other_machines_are_refused() -> None:
 def test_log_records_carry_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
     """A record made while a request runs names it; one made outside names none."""
     record = logging.LogRecord("x", logging.INFO, __file__, 1, "m", None, None)
-    token = edge.request_id.set("r-1")
+    token = request_id.set("r-1")
     assert RequestIdFilter().filter(record)
     assert vars(record)["request_id"] == "r-1"
-    edge.request_id.reset(token)
+    request_id.reset(token)
     RequestIdFilter().filter(record)
     assert vars(record)["request_id"] is None
