@@ -81,6 +81,8 @@ PARAMETERS: dict[str, Any] = {
     "end": "2014-12-08T00:00:00Z",
     "as_of": "2014-12-08T00:00:00Z",
     "limit": 10,
+    "horizon": "PT24H",
+    "levels": ["80"],
     "kind": "raw",
     "role": "target",
     "source": "vic",
