@@ -158,13 +158,17 @@ def annotate(
     file: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="CSV or XLSX of many")
     ] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="take it back")] = False,
 ) -> None:
     """Say what is known of a stretch; cleaning and scores follow. Naive times: the series' zone."""
     from horizonte import jobs
     from horizonte.ingest.notesheet import Note
 
-    done = jobs.annotate(file or Note(unique_id, starts_at, ends_at, kind, note))
-    out.print(f"{done.added} added, {done.unchanged} known already, {len(done.refused)} refused")
+    done = jobs.annotate(file or Note(unique_id, starts_at, ends_at, kind, note, withdraw))
+    out.print(
+        f"{done.added} added, {done.withdrawn} withdrawn, {done.unchanged} known already, "
+        f"{len(done.refused)} refused"
+    )
     for row in done.refused:
         out.print(f"  {row.place}: {row.value!r}: {row.reason}; {row.fix}", markup=False)
     if done.refused:

@@ -19,6 +19,7 @@ from horizonte.store.connection import Connection
 Load = Callable[..., ledger.Counts]
 Declare = Callable[..., None]
 RULES = params.load(paths.project_root() / paths.MARKER).clean
+KINDS = ["ignore", "shutdown", "sensor_replaced", "planned_event"]
 EVER = pd.Timestamp("2200-01-01", tz="UTC")
 
 
@@ -61,18 +62,22 @@ def test_prepared_is_clean_of_the_current_observations(
 def test_incremental_equals_full(
     store: Connection, declare: Declare, load: Load, seed: int
 ) -> None:
-    """Any sequence of batches, late rows, corrections, gaps and notes ends at the full clean."""
-    name, rng = f"inc{seed}", np.random.default_rng(seed)
+    """Batches, late rows, corrections, gaps, notes and withdrawals end at the full clean."""
+    name, rng, noted = f"inc{seed}", np.random.default_rng(seed), list[dict[str, object]]()
     declare(name, lower=0.0)
     whole = history(name, 6000)
-    for turn in range(12):
-        kind = rng.integers(5) if turn else 0
+    for turn in range(16):
+        kind = rng.integers(6) if turn else 0
         if kind == 4:
             start = whole["ds"].iloc[rng.integers(6000)]
-            known.add(store, pd.DataFrame([{
+            noted.append({
                 "unique_id": name, "starts_at": start, "ends_at": start + pd.Timedelta("5h"),
-                "kind": "ignore", "note": "", "available_at": start,
-            }]))  # fmt: skip
+                "kind": str(rng.choice(KINDS)), "note": "", "available_at": start,
+                "withdrawn": False,
+            })  # fmt: skip
+            known.add(store, pd.DataFrame(noted[-1:]))
+        elif kind == 5 and noted:
+            known.add(store, pd.DataFrame([noted.pop(0)]).assign(withdrawn=True))
         else:
             first = int(rng.integers(5900))
             rows = whole.iloc[first : first + int(rng.choice([1, 3, 40, 800]))]

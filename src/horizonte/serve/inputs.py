@@ -15,6 +15,7 @@ from horizonte.contracts import PREPARED
 from horizonte.model.forecaster import Forecaster
 from horizonte.params import Rules
 from horizonte.prepare.clean import clean
+from horizonte.prepare.comparable import comparable
 from horizonte.prepare.panel import known_future, panel
 from horizonte.prepare.reach import reach
 from horizonte.store import annotations as notes
@@ -105,7 +106,7 @@ def read(conn: Connection, group: Group, *, rules: Rules, forecaster: Forecaster
     rows = observations.as_of(conn, group.at.as_of, group.ids, start)
     noted = notes.read(conn, group.at.as_of, group.ids)
     prepared = clean(rows, series=group.series, rules=rules, annotations=noted, until=group.latest)
-    prepared = prepared[prepared["ds"] > group.latest - tail]
+    prepared = comparable(prepared[prepared["ds"] > group.latest - tail], noted)
     prepared = pd.concat([prepared, *_silent(prepared, group, tail)], ignore_index=True)
     ends = prepared.groupby("unique_id", observed=True)["ds"].max()
     cutoffs = {target: ends[target] for target in group.targets}

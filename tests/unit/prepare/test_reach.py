@@ -27,6 +27,11 @@ batch = st.tuples(
     st.sampled_from(["walk", "noise", "stuck", "zero", "coarse", "far", "impossible"]),
     st.integers(0, 2**32 - 1),
 )
+note = st.tuples(
+    st.integers(0, SIZE),
+    st.integers(1, 60),
+    st.sampled_from(["ignore", "shutdown", "sensor_replaced", "planned_event"]),
+)
 
 
 def values(kind: str, count: int, seed: int) -> np.ndarray:
@@ -77,17 +82,21 @@ def refresh(
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(batches=st.lists(batch, min_size=1, max_size=7), ignored=st.integers(0, SIZE))
-def test_incremental_equals_full(batches: list[tuple[int, int, str, int]], ignored: int) -> None:
-    """After any sequence of batches, late rows, corrections and an annotation both are equal."""
+@given(
+    batches=st.lists(batch, min_size=1, max_size=7),
+    noted=st.lists(note, min_size=1, max_size=4),
+    withdrawn=st.integers(0, 4),
+)
+def test_incremental_equals_full(
+    batches: list[tuple[int, int, str, int]],
+    noted: list[tuple[int, int, str]],
+    withdrawn: int,
+) -> None:
+    """After any batches, late rows, corrections, annotations and withdrawals both are equal."""
     y, prepared = pd.Series(dtype=float), pd.DataFrame({"ds": pd.to_datetime([], utc=True)})
     notes = pd.DataFrame(
-        {
-            "unique_id": ["s/x"],
-            "starts_at": [START + HOUR * ignored],
-            "ends_at": [START + HOUR * (ignored + 30)],
-            "kind": ["ignore"],
-        }
+        [("s/x", START + HOUR * at, START + HOUR * (at + n), kind) for at, n, kind in noted],
+        columns=["unique_id", "starts_at", "ends_at", "kind"],
     )
     known = notes.iloc[:0]
     for at, count, kind, seed in batches:
@@ -96,8 +105,8 @@ def test_incremental_equals_full(batches: list[tuple[int, int, str, int]], ignor
         y = new.combine_first(y) if len(y) else new
         touched = pd.DataFrame({"unique_id": "s/x", "starts_at": ds, "ends_at": ds + TICK})
         prepared = refresh(prepared, y, touched, known)
-    known = notes
-    prepared = refresh(prepared, y, notes[["unique_id", "starts_at", "ends_at"]], known)
+    for known in (notes, notes.iloc[withdrawn:]):
+        prepared = refresh(prepared, y, notes[["unique_id", "starts_at", "ends_at"]], known)
     whole = clean(rows_of(y), series=SERIES, rules=RULES, annotations=known)
     pd.testing.assert_frame_equal(prepared, whole)
 
