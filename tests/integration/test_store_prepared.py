@@ -58,14 +58,15 @@ def test_prepared_is_clean_of_the_current_observations(
     assert prepared.rebuild(store, RULES, ["fresh"]) == 0
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("seed", "jitter"), [(0, 0), (1, 0), (2, 0), (3, 40), (4, 3_599)])
 def test_incremental_equals_full(
-    store: Connection, declare: Declare, load: Load, seed: int
+    store: Connection, declare: Declare, load: Load, seed: int, jitter: int
 ) -> None:
     """Batches, late rows, corrections, gaps, notes and withdrawals end at the full clean."""
     name, rng, noted = f"inc{seed}", np.random.default_rng(seed), list[dict[str, object]]()
     declare(name, lower=0.0)
     whole = history(name, 6000)
+    whole["ds"] += pd.to_timedelta(rng.integers(0, jitter + 1, 6000), "s")
     for turn in range(16):
         kind = rng.integers(6) if turn else 0
         if kind == 4:
@@ -94,6 +95,32 @@ def test_small_change_rewrites_little(store: Connection, declare: Declare, load:
     followed(store, "little")
     load(history("little", 5001).iloc[-1:])
     assert followed(store, "little") <= 3
+
+
+def test_a_jittering_sensor_rewrites_little(
+    store: Connection, declare: Declare, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reading of a long series off the grid cleans the cells around it, not the series."""
+    declare("jitter")
+    rows = history("jitter", 20_001)
+    rows["ds"] += pd.to_timedelta(np.random.default_rng(3).integers(1, 3_000, len(rows)), "s")
+    load(rows.iloc[:-1])
+    followed(store, "jitter")
+    cleaned, inner = [], prepared.clean_between
+
+    def counted(*given: object, **named: object) -> pd.DataFrame:
+        cleaned.append(inner(*given, **named))
+        return cleaned[-1]
+
+    monkeypatch.setattr(prepared, "clean_between", counted)
+    load(rows.iloc[-1:])
+    assert followed(store, "jitter") <= 3
+    load(rows.iloc[10_000:10_001].assign(y=12.0))
+    assert followed(store, "jitter") <= 3
+    assert len(cleaned) == 2
+    cells = params.load(paths.project_root() / paths.MARKER).clean.spike_window / pd.Timedelta("1h")
+    assert max(map(len, cleaned)) < 12 * cells < 20_000 / 2
+    pd.testing.assert_frame_equal(prepared.read(store, ["jitter"]), in_full(store, "jitter"))
 
 
 def test_nothing_touched_changes_nothing(store: Connection, declare: Declare, load: Load) -> None:

@@ -12,6 +12,7 @@ across. Grids are in UTC, so a day has as many cells as it has, 23, 24 or 25 hou
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -60,14 +61,19 @@ def clean_between(
 
     ``ranges`` (unique_id, starts_at, ends_at) are stretches [starts_at, ends_at) within the
     series' extent; ``observations`` must reach ``reach`` beyond them on both sides, as
-    ``affected`` says.
+    ``affected`` says. A column ``grid``, an instant at which a cell of the series starts, says
+    where its grid stands; without it the grid is that of the given observations.
     """
     cleaned = []
     for one in _each(observations, series=series, rules=rules, annotations=annotations):
         own = ranges[ranges["unique_id"] == one.cleaner.unique_id]
+        if own.empty:
+            continue
+        stands = own["grid"].iloc[0].value % one.cleaner.step if "grid" in own else one.phase
+        placed = replace(one, phase=int(stands))
         starts, ends = nanoseconds(own["starts_at"]), nanoseconds(own["ends_at"])
         for start, end in zip(starts, ends, strict=True):
-            cleaned.append(one.clean_within(int(start), int(end)))
+            cleaned.append(placed.clean_within(int(start), int(end)))
     return joined(cleaned)
 
 
