@@ -3,3 +3,7 @@
 ALTER TABLE annotation ADD COLUMN withdrawn boolean NOT NULL DEFAULT false;
 DROP INDEX annotation_key;
 CREATE INDEX annotation_key ON annotation (unique_id, starts_at, ends_at, kind, available_at, id);
+
+-- A refused reading of a live message is one letter, however often the message is delivered.
+ALTER TABLE dead_letter ADD COLUMN delivery_key text;
+CREATE UNIQUE INDEX dead_letter_delivery ON dead_letter (delivery_key);
