@@ -134,6 +134,8 @@ def pull(
     source: Annotated[str, typer.Argument(help="name in sources.yaml")],
     *,
     watch: Annotated[bool, typer.Option("--watch", help="again and again, as declared")] = False,
+    port: Annotated[int, typer.Option(help="of its /metrics and /livez on loopback; 0: any")] = 0,
+    silent_seconds: Annotated[float, typer.Option(help="silence after which /livez fails")] = 900,
 ) -> None:
     """Ask a source's HTTP endpoint for what is new."""
     from horizonte import jobs
@@ -141,7 +143,7 @@ def pull(
     if not watch:
         out.print(jobs.pull(source), markup=False)
         return
-    for said in jobs.pull_watch(source):
+    for said in jobs.pull_watch(source, port=port, silent_seconds=silent_seconds):
         out.print(said, markup=False)
 
 
