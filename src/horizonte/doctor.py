@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 import pandas as pd
+import psycopg
 
 from horizonte import paths
 from horizonte.config import settings
@@ -26,6 +27,7 @@ from horizonte.store.connection import Connection, connect
 
 FREE_BYTES = 2 << 30
 STALE_STEPS = 3
+PATIENCE = "5s"  # with a query of ours
 FULL = 0.9  # of what can wait
 State = Literal["ok", "warning", "fault"]
 
@@ -47,6 +49,9 @@ def examine(now: datetime) -> list[Finding]:
             found += check()
         except Fault as fault:
             found.append(Finding(part, "fault", f"{fault.thing}: not {fault.allowed}", fault.fix))
+        except psycopg.errors.QueryCanceled:
+            seen = f"no answer within {PATIENCE}: something holds its locks, or it is overloaded"
+            found.append(Finding(part, "fault", seen, "look at pg_stat_activity and pg_locks"))
         except Exception as why:  # noqa: BLE001 (a check that breaks is a finding, not a crash)
             found.append(Finding(part, "fault", f"{type(why).__name__}: {why}", "see above"))
     return found
@@ -143,6 +148,7 @@ def _flow(name: str, metrics: str) -> Iterator[Finding]:
 
 def _database(now: datetime) -> Iterator[Finding]:
     with connect() as conn:
+        conn.execute(f"SET statement_timeout = '{PATIENCE}'".encode())
         yield Finding("database", "ok", f"PostgreSQL {conn.info.server_version // 10000}, migrated")
         waiting = _one(conn, "SELECT count(*) FROM prepared.stale")
         if waiting > 1000:
