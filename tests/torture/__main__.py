@@ -53,7 +53,11 @@ def main() -> int:
         # No sequence shows what was lost before a topic's first or after its last known number.
         between = found["lost_by_ledger"] - found["lost_at_ends"]
         same = "as many as" if between == places.gaps.missing else "not the"
-        why = "" if places.consumer.starts == 1 else ": consumers that were killed forgot numbers"
+        why = (
+            ""
+            if places.consumer.starts == 1
+            else ": a killed consumer forgets numbers and takes none back"
+        )
         sys.stdout.write(
             f"lost between known numbers: {between} by the ledger, {same} "
             f"{places.gaps.missing} by sequences{why}\n"
