@@ -134,6 +134,8 @@ def pull(
     source: Annotated[str, typer.Argument(help="name in sources.yaml")],
     *,
     watch: Annotated[bool, typer.Option("--watch", help="again and again, as declared")] = False,
+    port: Annotated[int, typer.Option(help="of its /metrics and /livez on loopback; 0: any")] = 0,
+    silent_seconds: Annotated[float, typer.Option(help="silence after which /livez fails")] = 900,
 ) -> None:
     """Ask a source's HTTP endpoint for what is new."""
     from horizonte import jobs
@@ -141,7 +143,7 @@ def pull(
     if not watch:
         out.print(jobs.pull(source), markup=False)
         return
-    for said in jobs.pull_watch(source):
+    for said in jobs.pull_watch(source, port=port, silent_seconds=silent_seconds):
         out.print(said, markup=False)
 
 
@@ -158,13 +160,17 @@ def annotate(
     file: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="CSV or XLSX of many")
     ] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="take it back")] = False,
 ) -> None:
     """Say what is known of a stretch; cleaning and scores follow. Naive times: the series' zone."""
     from horizonte import jobs
     from horizonte.ingest.notesheet import Note
 
-    done = jobs.annotate(file or Note(unique_id, starts_at, ends_at, kind, note))
-    out.print(f"{done.added} added, {done.unchanged} known already, {len(done.refused)} refused")
+    done = jobs.annotate(file or Note(unique_id, starts_at, ends_at, kind, note, withdraw))
+    out.print(
+        f"{done.added} added, {done.withdrawn} withdrawn, {done.unchanged} known already, "
+        f"{len(done.refused)} refused"
+    )
     for row in done.refused:
         out.print(f"  {row.place}: {row.value!r}: {row.reason}; {row.fix}", markup=False)
     if done.refused:

@@ -162,6 +162,7 @@ ANNOTATION = Table(  # what people know of a stretch [starts_at, ends_at)
         kind=_TEXT,
         note=_TEXT,
         available_at=_INSTANT,
+        withdrawn_at=(_INSTANT,),  # since when it no longer holds, null while it does
     ),
     ("unique_id", "starts_at", "ends_at", "kind", "available_at"),
 )
@@ -217,4 +218,13 @@ SCORE = Table(
     ),
     ("model", "unique_id", "bucket"),
 )
-QUALITY = ("ok", "missing", "imputed", "flatline", "out_of_range", "spike", "ignored")
+QUALITY = (
+    "ok",
+    "missing",
+    "imputed",
+    "flatline",
+    "out_of_range",
+    "spike",
+    "ignored",
+    "planned_event",
+)

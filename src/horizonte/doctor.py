@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 import pandas as pd
+import psycopg
 
 from horizonte import paths
 from horizonte.config import settings
@@ -19,13 +20,15 @@ from horizonte.embedded import services
 from horizonte.errors import Fault
 from horizonte.ingest import broker as brokers
 from horizonte.ingest.broker import Broker, Flow
-from horizonte.ingest.consume import consumers
+from horizonte.ingest.consume import PULLS, consumers
 from horizonte.ingest.sources import Source, load_sources
 from horizonte.serve import run as service
 from horizonte.store.connection import Connection, connect
 
 FREE_BYTES = 2 << 30
 STALE_STEPS = 3
+PATIENCE = "5s"  # with a query of ours
+FULL = 0.9  # of what can wait
 State = Literal["ok", "warning", "fault"]
 
 
@@ -46,6 +49,9 @@ def examine(now: datetime) -> list[Finding]:
             found += check()
         except Fault as fault:
             found.append(Finding(part, "fault", f"{fault.thing}: not {fault.allowed}", fault.fix))
+        except psycopg.errors.QueryCanceled:
+            seen = f"no answer within {PATIENCE}: something holds its locks, or it is overloaded"
+            found.append(Finding(part, "fault", seen, "look at pg_stat_activity and pg_locks"))
         except Exception as why:  # noqa: BLE001 (a check that breaks is a finding, not a crash)
             found.append(Finding(part, "fault", f"{type(why).__name__}: {why}", "see above"))
     return found
@@ -101,7 +107,12 @@ def _broker() -> Iterator[Finding]:
 
 def _consumers() -> Iterator[Finding]:
     wanted = [s.name for s in _sources().values() if s.topics]
-    running = consumers(settings().home_folder())
+    home = settings().home_folder()
+    for row in consumers(home, folder=PULLS):
+        status, said = _asked(f"{row['url']}/livez")
+        fix = "" if status == 200 else "look at the endpoint and at the log of the pull"
+        yield Finding(f"pull {row['client_id']}", "ok" if status == 200 else "fault", said, fix)
+    running = consumers(home)
     if wanted and not running:
         seen = f"nobody consumes the topics of {', '.join(wanted)}"
         yield Finding("consumers", "warning", seen, "run `horizonte stream`")
@@ -117,9 +128,15 @@ def _flow(name: str, metrics: str) -> Iterator[Finding]:
         found[1]: float(found[2])
         for found in re.finditer(r"^horizonte_stream_(\w+) ([\d.e+-]+)$", metrics, re.MULTILINE)
     }
-    if values.get("queued", 0) > 0.9 * settings().mqtt_window:
-        seen = f"{values['queued']:.0f} messages wait for the database"
-        yield Finding(f"consumer {name}", "fault", seen, "look at the database's load and locks")
+    flow = Flow.of(settings())
+    # A batch is out of the queue while it is committed, and the broker sends no more than fits.
+    if values.get("queued", 0) >= FULL * (flow.window - flow.batch):
+        seen = (
+            f"its queue is full: {values['queued']:.0f} messages wait for the database "
+            f"({values.get('commit_retries_total', 0):.0f} commits tried again)"
+        )
+        fix = "start the database or look at its load and locks; nothing acknowledged is lost"
+        yield Finding(f"consumer {name}", "fault", seen, fix)
     if narrow := values.get("narrow_window"):
         seen = f"the broker stops after {narrow:.0f} unacknowledged messages"
         fix = "raise its window (Mosquitto: max_inflight_messages); see deploy/mosquitto"
@@ -131,6 +148,7 @@ def _flow(name: str, metrics: str) -> Iterator[Finding]:
 
 def _database(now: datetime) -> Iterator[Finding]:
     with connect() as conn:
+        conn.execute(f"SET statement_timeout = '{PATIENCE}'".encode())
         yield Finding("database", "ok", f"PostgreSQL {conn.info.server_version // 10000}, migrated")
         waiting = _one(conn, "SELECT count(*) FROM prepared.stale")
         if waiting > 1000:

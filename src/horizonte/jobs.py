@@ -11,10 +11,13 @@ from threading import Event
 from horizonte import clock, params, paths
 from horizonte.config import settings
 from horizonte.embedded import services
-from horizonte.errors import NotFound
+from horizonte.errors import Fault, NotFound
+from horizonte.ingest import consume as consumer
 from horizonte.ingest import fetch, files, letters, notes
 from horizonte.ingest import pull as pulling
+from horizonte.ingest import watch as watching
 from horizonte.ingest.notesheet import Note
+from horizonte.ingest.pulled import PullWatch
 from horizonte.ingest.sources import Source, find_source, load_sources
 from horizonte.params import Rules
 from horizonte.serve import champion, predict, vintages
@@ -50,15 +53,32 @@ def pull(source: str) -> str:
         )
 
 
-def pull_watch(source: str) -> Iterator[str]:
-    """Ask the endpoint of a declared source at its interval until interrupted; say what came."""
+def pull_watch(source: str, *, port: int, silent_seconds: float) -> Iterator[str]:
+    """Ask the endpoint of a declared source at its interval until interrupted; say what came.
+
+    Metrics and liveness are served on ``port`` of loopback (0: a free one).
+    """
     declared, rules = _declared(source)
     stop = Event()
     client = fetch.client(wait=stop.wait)
-    for found in pulling.watch(
-        declared, connect=connect, now=clock.now, rules=rules, client=client, stop=stop
-    ):
-        yield str(found)
+    every = pulling.interval(declared)
+    watch = PullWatch(declared, every=every, now=time.time())
+    port, server = watching.serve(watch, port=port, silent_seconds=silent_seconds)
+    url = f"http://127.0.0.1:{port}"
+    yield f"pulling {source} every {every:.0f} s; metrics at {url}/metrics"
+    with consumer.known(settings().home_folder(), source, url, folder=consumer.PULLS):
+        for found in pulling.watch(
+            declared,
+            connect=connect,
+            now=clock.now,
+            rules=rules,
+            client=client,
+            stop=stop,
+            told=watch.told,
+        ):
+            watch.failed.inc(isinstance(found, Fault))
+            yield str(found)
+    server.shutdown()
 
 
 def annotate(given: Note | Path) -> notes.Noted:

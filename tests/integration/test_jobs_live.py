@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from horizonte import paths
+from horizonte.embedded import process
 from horizonte.ingest.intake import Intake, Message
 from horizonte.ingest.sources import load_sources
 from horizonte.store.connection import connect
@@ -63,6 +65,31 @@ def test_a_refused_message_is_listed_exported_and_replayed(
     with connect(database_url) as conn:
         found = conn.execute("SELECT y_raw, quality FROM prepared.observation").fetchall()
     assert found == [(7.5, "ignored")]
+    said = run("annotate", "plant/a", "2026-01-01T00:00Z", "2026-01-01T02:00Z", "--withdraw").stdout
+    assert "0 added, 1 withdrawn" in said
+    with connect(database_url) as conn:
+        found = conn.execute("SELECT y, quality FROM prepared.observation").fetchall()
+    assert found == [(7.5, "ok")]
+
+
+def test_a_pull_on_an_interval_serves_its_metrics(project: Path) -> None:
+    """It prints an address; /metrics counts the failed pulls, /livez answers, doctor lists it."""
+    port = process.free_ports(1)[0]  # nobody answers there
+    endpoint = {"url": f"http://127.0.0.1:{port}/d", "value": "y", "timestamp": "t", "series": "a"}
+    declared = {"api": {"freq": "PT1H", "series": {"a": {}}, "endpoint": endpoint}}
+    (project / "sources.yaml").write_text(json.dumps(declared))
+    argv = [sys.executable, "-u", "-c", CLI, "pull", "api", "--watch"]
+    with subprocess.Popen(argv, cwd=project, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        url = child.stdout.readline().split("metrics at ")[1].strip()
+        with urlopen(url, timeout=5) as answer:  # noqa: S310 (loopback)
+            assert "horizonte_pull_received_total 0.0" in answer.read().decode()
+        with urlopen(url.replace("metrics", "livez"), timeout=5) as answer:  # noqa: S310
+            assert answer.read() == b"ok\n"
+        argv = [sys.executable, "-c", CLI, "doctor"]
+        done = subprocess.run(argv, cwd=project, capture_output=True, text=True, check=False)
+        assert "pull api: ok" in done.stdout
+        child.kill()
 
 
 def test_a_note_on_an_unknown_series_is_refused_with_a_way_out(run: Run) -> None:

@@ -72,6 +72,45 @@ def test_the_same_again_changes_nothing(store: Connection, counted: Callable[[st
     assert len(kept.read(store, EVER, [name])) == 1
 
 
+def test_a_withdrawal_is_a_row_of_its_own(
+    store: Connection, counted: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Withdrawn, the cells come back; as of before, and in the table, the annotation stays."""
+    name = counted("noted/h")
+    ledger.register_source(store, name, clock="wall", step_seconds=3600)
+    one = note(name, "2018-02-14 00:00", "2018-02-14 06:00", "shutdown", "repair")
+    notes.annotate_one(store, one, **HOW)
+    (tmp_path / "w.csv").write_text(
+        f"{HEADER.strip()},withdrawn\n{name},2018-02-14 00:00,2018-02-14 06:00,shutdown,,yes\n"
+    )
+    later = NOW + pd.Timedelta(days=1)
+    done = notes.annotate_file(store, tmp_path / "w.csv", now=later, rules=RULES)
+    assert (done.added, done.withdrawn, done.followed.changed) == (0, 1, {name: 6})
+    assert set(prepared.read(store, [name])["quality"]) == {"ok"}
+    assert kept.read(store, EVER, [name]).empty
+    assert kept.read(store, NOW, [name])["note"].tolist() == ["repair"]
+    again = {
+        "again": one._replace(withdrawn=True),
+        "anew": one,
+        "gone": one._replace(withdrawn=True),
+    }
+    told = notes.annotate(store, again, now=later + pd.Timedelta(days=1), rules=RULES)
+    assert list(told.outcomes.values()) == ["unchanged", "added", "withdrawn"]
+    assert kept.read(store, EVER, [name]).empty
+
+
+@pytest.mark.parametrize("withdrawn", [True, "maybe", 7])
+def test_what_nobody_stated_cannot_be_withdrawn(
+    store: Connection, counted: Callable[[str], str], withdrawn: object
+) -> None:
+    """A withdrawal without its annotation, and one that is neither yes nor no, are refused."""
+    name = counted("noted/i")
+    one = note(name, "2018-02-14 00:00", "2018-02-14 06:00")._replace(withdrawn=withdrawn)
+    with pytest.raises(DataFault, match=r"no annotation of this|neither yes nor no"):
+        notes.annotate_one(store, one, **HOW)
+    assert kept.history(store, EVER, [name]).empty
+
+
 def test_it_is_known_on_the_clock_of_its_source(
     store: Connection, counted: Callable[[str], str]
 ) -> None:

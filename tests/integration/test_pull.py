@@ -6,6 +6,7 @@ import json
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from horizonte.errors import ConfigFault, DataFault, Fault
 from horizonte.ingest import fetch, pull
 from horizonte.ingest.fetch import Client, Unreachable
 from horizonte.ingest.pull import Pulled
+from horizonte.ingest.pulled import PullWatch
 from horizonte.ingest.sources import Source
 from horizonte.params import Rules
 from horizonte.store import ledger, observations, prepared
@@ -119,6 +121,29 @@ def pulled(conn: Connection, declared: Source, client: Client) -> tuple[int, int
 def values(conn: Connection, name: str) -> list[float]:
     found: list[float] = observations.current(conn, [name])["y"].tolist()
     return found
+
+
+def test_pulls_are_counted_and_said_to_be_alive(conn: Connection, api: Api, client: Client) -> None:
+    """Pages, readings and refusals of committed pages; silent once the endpoint fails for long."""
+    declared = source("counted", api.url)
+    watch = PullWatch(declared, every=60.0, now=1000.0)
+    assert watch.deaf(seconds=100, now=1179.0) is None
+    assert "counted" in str(watch.deaf(seconds=100, now=1181.0))
+    api.say([reading(0, 1), reading(1, "x"), reading(5, 3), reading(2, 3)])
+    how = {"now": NOW, "rules": RULES, "client": client, "told": watch.told}
+    pull.pull(conn, declared, **how)
+    pull.pull(conn, declared, **how)
+    api.reply = lambda *_: (404, {}, b"")
+    with pytest.raises(Fault):
+        pull.pull(conn, declared, **how)
+    names = ("committed", "duplicate", "refused", "late")
+    found = {
+        n: watch.registry.get_sample_value(f"horizonte_pull_{n}_total", {"source": "counted"})
+        for n in names
+    }
+    assert found == {"committed": 3, "duplicate": 3, "refused": 2, "late": 1}
+    assert watch.registry.get_sample_value("horizonte_pull_received_total") == 2
+    assert watch.deaf(seconds=100, now=time.time()) is None
 
 
 def test_what_is_new_is_stored_prepared_and_asked_for_onwards(

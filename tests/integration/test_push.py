@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from horizonte.errors import DataFault
 from horizonte.ingest.push import Door, push
@@ -68,6 +69,28 @@ def test_rows_are_answered_in_the_order_of_the_request(
     assert [batches["one"][k] for k in ("accepted", "unchanged", "corrected")] == [2, 1, 1]
     letter = ledger.dead_letters(store, batches["unrouted"]["id"]).iloc[0]
     assert (letter["row"], letter["reason"]) == (3, "no registered series")
+
+
+def test_what_is_committed_is_counted(store: Connection, declare: Callable[..., None]) -> None:
+    """Under its source, once: the answer that is replayed, and what was rolled back, add nothing."""
+    declare("counted/a", source="counted")
+
+    def now() -> list[float]:
+        pairs = [("committed", "counted"), ("duplicate", "counted"), ("refused", "unrouted")]
+        names = ((f"horizonte_push_{name}_total", {"source": source}) for name, source in pairs)
+        return [REGISTRY.get_sample_value(*name) or 0.0 for name in names]
+
+    def take(*rows: object, key: str | None = None) -> None:
+        door.take(store, Call(json.dumps({"readings": rows}).encode(), key, NOW), DECLARED)
+
+    before = now()
+    for _ in range(2):
+        take(row("counted/a"), row("counted/a"), row("none"), key="counted")
+    store.execute("ALTER TABLE observation ADD CONSTRAINT no_thirteen CHECK (y <> 13)")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        take(row("counted/a", 13.0))
+    store.execute("ALTER TABLE observation DROP CONSTRAINT no_thirteen")
+    assert [b - a for a, b in zip(before, now(), strict=True)] == [1, 1, 1]
 
 
 def test_naive_times_need_a_declared_zone(store: Connection, declare: Callable[..., None]) -> None:

@@ -115,16 +115,21 @@ def test_rows_restored_from_another_database_are_behind_every_pin(
 
 
 def test_annotations_are_read_at_a_pin(store: Connection, declare: Declare) -> None:
-    """A note of later, or recorded later, is not seen at a pin; adding it twice adds it once."""
+    """A note of later, or recorded later, is not seen at a pin, nor is its withdrawal."""
     declare("noted")
     note = {"unique_id": "noted", "kind": "ignore", "note": "sensor replaced",
             "starts_at": pd.Timestamp("2024-01-01", tz="UTC"),
-            "ends_at": pd.Timestamp("2024-01-02", tz="UTC")}  # fmt: skip
+            "ends_at": pd.Timestamp("2024-01-02", tz="UTC"), "withdrawn": False}  # fmt: skip
     early, late = (pd.Timestamp(day, tz="UTC") for day in ("2024-01-03", "2024-02-03"))
     before = pins.take(store, EVER)
-    both = pd.DataFrame([note | {"available_at": early}, note | {"available_at": late}])
-    assert known.add(store, both) == 2
-    assert known.add(store, both) == 0
-    assert len(known.read(store, early, ["noted"])) == 1
-    assert len(known.read(store, pins.take(store, EVER), ["noted"])) == 2
-    assert known.read(store, before, ["noted"]).empty
+    made = pd.DataFrame([note | {"available_at": early}])
+    assert known.add(store, made) == ["added"]
+    assert known.add(store, made.assign(available_at=late)) == ["unchanged"]
+    between = pins.take(store, EVER)
+    gone = made.assign(withdrawn=True, available_at=late)
+    assert known.add(store, gone) == ["withdrawn"]
+    assert known.add(store, gone) == ["unchanged"]
+    seen = {pin: len(known.read(store, pin, ["noted"])) for pin in (before, between, early, late)}
+    assert seen == {before: 0, between: 1, early: 1, late: 0}
+    told = known.history(store, pins.take(store, EVER), ["noted"])
+    assert told["withdrawn_at"].tolist() == [late]

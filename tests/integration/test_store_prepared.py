@@ -19,6 +19,7 @@ from horizonte.store.connection import Connection
 Load = Callable[..., ledger.Counts]
 Declare = Callable[..., None]
 RULES = params.load(paths.project_root() / paths.MARKER).clean
+KINDS = ["ignore", "shutdown", "sensor_replaced", "planned_event"]
 EVER = pd.Timestamp("2200-01-01", tz="UTC")
 
 
@@ -57,22 +58,27 @@ def test_prepared_is_clean_of_the_current_observations(
     assert prepared.rebuild(store, RULES, ["fresh"]) == 0
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("seed", "jitter"), [(0, 0), (1, 0), (2, 0), (3, 40), (4, 3_599)])
 def test_incremental_equals_full(
-    store: Connection, declare: Declare, load: Load, seed: int
+    store: Connection, declare: Declare, load: Load, seed: int, jitter: int
 ) -> None:
-    """Any sequence of batches, late rows, corrections, gaps and notes ends at the full clean."""
-    name, rng = f"inc{seed}", np.random.default_rng(seed)
+    """Batches, late rows, corrections, gaps, notes and withdrawals end at the full clean."""
+    name, rng, noted = f"inc{seed}", np.random.default_rng(seed), list[dict[str, object]]()
     declare(name, lower=0.0)
     whole = history(name, 6000)
-    for turn in range(12):
-        kind = rng.integers(5) if turn else 0
+    whole["ds"] += pd.to_timedelta(rng.integers(0, jitter + 1, 6000), "s")
+    for turn in range(16):
+        kind = rng.integers(6) if turn else 0
         if kind == 4:
             start = whole["ds"].iloc[rng.integers(6000)]
-            known.add(store, pd.DataFrame([{
+            noted.append({
                 "unique_id": name, "starts_at": start, "ends_at": start + pd.Timedelta("5h"),
-                "kind": "ignore", "note": "", "available_at": start,
-            }]))  # fmt: skip
+                "kind": str(rng.choice(KINDS)), "note": "", "available_at": start,
+                "withdrawn": False,
+            })  # fmt: skip
+            known.add(store, pd.DataFrame(noted[-1:]))
+        elif kind == 5 and noted:
+            known.add(store, pd.DataFrame([noted.pop(0)]).assign(withdrawn=True))
         else:
             first = int(rng.integers(5900))
             rows = whole.iloc[first : first + int(rng.choice([1, 3, 40, 800]))]
@@ -89,6 +95,32 @@ def test_small_change_rewrites_little(store: Connection, declare: Declare, load:
     followed(store, "little")
     load(history("little", 5001).iloc[-1:])
     assert followed(store, "little") <= 3
+
+
+def test_a_jittering_sensor_rewrites_little(
+    store: Connection, declare: Declare, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reading of a long series off the grid cleans the cells around it, not the series."""
+    declare("jitter")
+    rows = history("jitter", 20_001)
+    rows["ds"] += pd.to_timedelta(np.random.default_rng(3).integers(1, 3_000, len(rows)), "s")
+    load(rows.iloc[:-1])
+    followed(store, "jitter")
+    cleaned, inner = [], prepared.clean_between
+
+    def counted(*given: object, **named: object) -> pd.DataFrame:
+        cleaned.append(inner(*given, **named))
+        return cleaned[-1]
+
+    monkeypatch.setattr(prepared, "clean_between", counted)
+    load(rows.iloc[-1:])
+    assert followed(store, "jitter") <= 3
+    load(rows.iloc[10_000:10_001].assign(y=12.0))
+    assert followed(store, "jitter") <= 3
+    assert len(cleaned) == 2
+    cells = params.load(paths.project_root() / paths.MARKER).clean.spike_window / pd.Timedelta("1h")
+    assert max(map(len, cleaned)) < 12 * cells < 20_000 / 2
+    pd.testing.assert_frame_equal(prepared.read(store, ["jitter"]), in_full(store, "jitter"))
 
 
 def test_nothing_touched_changes_nothing(store: Connection, declare: Declare, load: Load) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from signal import Signals
 
@@ -29,17 +29,23 @@ WEIGHTS = {
     "database_fast": 7,
     "database_immediate": 7,
     "database_away": 3,
+    "database_away_long": 1,
     "kill_while_database_away": 3,
     "restart_broker": 6,
     "stall_broker": 3,
 }
 
 
+LONG_RUN = 200  # faults from which on the database is also away for minutes
+
+
 class Faults:
     """Injects faults one after the other, and counts them by kind."""
 
-    def __init__(self, places: Places, seed: int, *, kill_broker: bool = False) -> None:
-        self.places, self.random = places, random.Random(seed)
+    def __init__(
+        self, places: Places, seed: int, *, kill_broker: bool = False, only: Sequence[str] = ()
+    ) -> None:
+        self.places, self.random, self.only = places, random.Random(seed), only
         self.counts: Counter[str] = Counter()
         self.weights = dict(WEIGHTS)
         if not places.mosquitto:  # the embedded broker forgets everything when it ends
@@ -48,14 +54,26 @@ class Faults:
             self.weights["kill_broker"] = 10
 
     def run(self, count: int) -> None:
-        for _ in range(count):
-            kind = self.random.choices(list(self.weights), list(self.weights.values()))[0]
+        assert process.wait_until(self.places.settled, seconds=90), "nothing is stored"
+        for kind in self._drawn(count):
+            self.places.gaps.look()
             # Mostly against a consumer at work, sometimes against one that is only starting.
             if self.random.random() > 0.15:
                 process.wait_until(self.places.consumer.ready, seconds=30)
             getattr(self, kind)()
             self.counts[kind] += 1
             time.sleep(self.random.uniform(0.0, 0.6))
+
+    def _drawn(self, count: int) -> list[str]:
+        """Return the kinds in order; a long run has the database away for long at least once."""
+        weights = {
+            kind: w for kind, w in self.weights.items() if not self.only or kind in self.only
+        }
+        long = weights.pop("database_away_long", 0) if count < LONG_RUN and not self.only else 0
+        kinds = self.random.choices(list(weights), list(weights.values()), k=count)
+        if not (long or self.only or "database_away_long" in kinds):
+            kinds[count // 2] = "database_away_long"
+        return kinds
 
     def kill_at_random(self) -> None:
         time.sleep(self.random.uniform(0, 0.7))
@@ -91,6 +109,9 @@ class Faults:
     def database_away(self) -> None:
         self._restart(Signals.SIGINT, self.random.uniform(2, 6))
 
+    def database_away_long(self) -> None:
+        self._restart(Signals.SIGINT, self.random.uniform(60, 150))
+
     def kill_while_database_away(self) -> None:
         self.places.database.end(Signals.SIGQUIT)
         time.sleep(self.random.uniform(0.2, 2))
@@ -102,7 +123,14 @@ class Faults:
         self._broker(Signals.SIGTERM)
 
     def kill_broker(self) -> None:
+        """Kill it and wait until the consumer is back: numbers that come after show what is lost."""
+        consumer, start = self.places.consumer, self.places.consumer.starts
+        before = consumer.subscriptions()
         self._broker(Signals.SIGKILL)
+        process.wait_until(
+            lambda: consumer.subscriptions() > before or consumer.starts > start, seconds=60
+        )
+        time.sleep(3)  # for numbers beyond what was lost
 
     def stall_broker(self) -> None:
         assert self.places.mosquitto

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 import psycopg
 from tests.brokers import PROGRAM, ROOT, Mosquitto
+from tests.torture.publisher import SENSORS, SITES
 
 from horizonte import config
 from horizonte.embedded import process, services, state
 from horizonte.embedded.process import Identity
 
+SERIES = 2 * SITES * SENSORS  # alone on a topic, and together on one of their site
 SOURCES = """\
 plant:
   freq: PT1H
@@ -47,6 +52,32 @@ class Database:
         postmaster = Identity(record.pid, record.created)
         psutil.Process(record.pid).send_signal(number)
         assert process.wait_until(lambda: not process.alive(postmaster), seconds=40)
+
+
+class Gaps:
+    """What the consumers say is missing from sequences, summed over all of their processes.
+
+    A consumer knows the last number of a topic from its own messages only: what is lost between
+    the last message of one process and the first of the next, is in no process's count.
+    """
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer = consumer
+        self.by_start: dict[int, int] = {}
+
+    @property
+    def missing(self) -> int:
+        return sum(self.by_start.values())
+
+    def look(self) -> None:
+        """Note what the consumer that runs now says; one that does not answer says nothing."""
+        start = self.consumer.starts
+        found = re.search(r"metrics at (\S+)", self.consumer.last_log())
+        with suppress(OSError):
+            text = urlopen(found[1], timeout=2).read().decode() if found else ""  # noqa: S310
+            said = re.search(r"^horizonte_stream_sequence_missing (\S+)$", text, re.MULTILINE)
+            if said and start == self.consumer.starts:
+                self.by_start[start] = int(float(said[1]))
 
 
 class Consumer:
@@ -78,6 +109,10 @@ class Consumer:
         self._thread.join(90)
         assert not self._thread.is_alive(), "the consumer does not end"
         return self.codes[-1]
+
+    def subscriptions(self) -> int:
+        """Return how often the process that runs now has subscribed."""
+        return self._log(self.starts).count("subscribed at")
 
     def last_log(self) -> str:
         return self._log(self.starts)
@@ -127,6 +162,7 @@ class Places:
         config.settings.cache_clear()
         services.up(("postgres",) if self.mosquitto else ("postgres", "mqtt"), link_project=False)
         self.consumer = Consumer(self.folder, dict(os.environ))
+        self.gaps = Gaps(self.consumer)
         self.consumer.start()
         assert process.wait_until(self.consumer.ready, seconds=60), self.consumer.last_log()
         argv = [sys.executable, "-m", "tests.torture.publisher", str(self.ledger)]
@@ -141,6 +177,13 @@ class Places:
         services.down()
         if self.mosquitto:
             self.mosquitto.stop()
+
+    def settled(self) -> bool:
+        """Return whether readings of every topic are stored."""
+        with suppress(psycopg.Error), psycopg.connect(self.database.url) as conn:
+            row = conn.execute("SELECT count(DISTINCT unique_id) FROM observation").fetchone()
+            return bool(row and row[0] >= SERIES)
+        return False
 
     def stop_devices(self) -> None:
         """End the devices, once all they sent is acknowledged."""

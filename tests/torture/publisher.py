@@ -154,13 +154,14 @@ class Devices:
         self.lines[payload] = [
             {
                 "place": self.place,
+                "item": item,
                 "topic": topic,
                 "payload": payload.hex(),
                 "unique_id": name,
                 "ds": ds,
                 "y": y,
             }
-            for name, ds, y in rows
+            for item, (name, ds, y) in enumerate(rows)
         ]
         self.open |= {(name, ds) for name, ds, _ in rows if name}
         return topic, payload

@@ -12,13 +12,13 @@ from horizonte import params
 from horizonte.store import prepared
 from horizonte.store.connection import connect
 
-LEDGER = """CREATE TEMP TABLE ledger (place bigint, topic text, payload bytea,
+LEDGER = """CREATE TEMP TABLE ledger (place bigint, item int, topic text, payload bytea,
     unique_id text COLLATE "C", ds timestamptz, y double precision)"""
 # A repeated delivery counts as its first: it may not undo what corrected it since.
 JOINS = """
 CREATE TEMP TABLE sent AS
-    SELECT DISTINCT ON (topic, payload, unique_id, ds) * FROM ledger
-    ORDER BY topic, payload, unique_id, ds, place;
+    SELECT DISTINCT ON (topic, payload, item) * FROM ledger
+    ORDER BY topic, payload, item, place;
 CREATE TEMP TABLE wanted AS
     SELECT DISTINCT ON (unique_id, ds) unique_id, ds, y FROM sent WHERE y IS NOT NULL
     ORDER BY unique_id, ds, place DESC;
@@ -38,8 +38,17 @@ CREATE TEMP TABLE joined AS
 CREATE TEMP TABLE letters AS
     SELECT topic, payload, coalesce(s.n, 0) AS sent, coalesce(d.n, 0) AS kept
     FROM (SELECT topic, payload, count(*) AS n FROM sent WHERE y IS NULL GROUP BY 1, 2) AS s
-    FULL JOIN (SELECT topic, payload, count(DISTINCT value) AS n FROM dead_letter
-               GROUP BY 1, 2) AS d USING (topic, payload)
+    FULL JOIN (SELECT topic, payload, count(*) AS n FROM dead_letter
+               GROUP BY 1, 2) AS d USING (topic, payload);
+CREATE TEMP TABLE lost AS
+    SELECT topic, (convert_from(payload, 'UTF8')::json ->> 'seq')::bigint AS seq, bool_or(
+        EXISTS (SELECT FROM observation o WHERE o.unique_id = sent.unique_id
+                AND o.ds = sent.ds AND o.y = sent.y)
+        OR EXISTS (SELECT FROM dead_letter d WHERE d.topic = sent.topic
+                   AND d.payload = sent.payload)) AS kept
+    FROM sent WHERE position('"seq"'::bytea IN payload) > 0 GROUP BY topic, payload;
+CREATE TEMP TABLE ends AS
+    SELECT topic, min(seq) AS first, max(seq) AS last FROM lost WHERE kept GROUP BY topic
 """
 COUNTS = """SELECT
     (SELECT count(*) FROM ledger) AS ledger_rows,
@@ -49,9 +58,13 @@ COUNTS = """SELECT
     (SELECT count(*) FROM joined WHERE current > 1 OR n > versions) AS doubled,
     (SELECT count(*) FROM joined WHERE n < versions) AS versions_missing,
     (SELECT count(*) FROM joined WHERE wanted <> stored) AS wrong,
-    (SELECT count(*) FROM letters WHERE sent > 0 AND kept = 0) AS letters_missing,
+    (SELECT count(*) FROM letters WHERE sent > kept) AS letters_missing,
+    (SELECT count(*) FROM letters WHERE sent > 0 AND kept > sent) AS letters_doubled,
     (SELECT count(*) FROM letters WHERE sent = 0) AS letters_unexpected,
     (SELECT count(*) FROM dead_letter) AS dead_letters,
+    (SELECT count(*) FROM lost WHERE NOT kept) AS lost_by_ledger,
+    (SELECT count(*) FROM lost LEFT JOIN ends USING (topic) WHERE NOT kept
+        AND (first IS NULL OR seq < first OR seq > last)) AS lost_at_ends,
     (SELECT count(*) FROM observation WHERE revision > 0) AS corrections,
     (SELECT count(*) FROM ingest_batch) AS batches,
     (SELECT sum(unchanged) FROM ingest_batch) AS redelivered_or_duplicate,
@@ -66,10 +79,11 @@ ZERO = (
     "versions_missing",
     "wrong",
     "letters_unexpected",
+    "letters_doubled",
     "batches_open",
     "prepared_differs",
 )
-NAMES = ("place", "topic", "payload", "unique_id", "ds", "y")
+NAMES = ("place", "item", "topic", "payload", "unique_id", "ds", "y")
 EXAMPLES = """SELECT * FROM joined WHERE wanted IS NULL OR stored IS NULL OR wanted <> stored
     OR n <> versions LIMIT 5"""
 
@@ -89,9 +103,7 @@ def verdict(url: str, ledger: Path) -> dict[str, int]:
         names = [column.name for column in cursor.description or ()]
         found = dict(zip(names, map(int, cursor.fetchone() or ()), strict=True))
         found["examples"] = [list(map(str, row)) for row in conn.execute(EXAMPLES)]
-        letters = (
-            "SELECT topic, payload, sent, kept FROM letters WHERE sent = 0 OR kept = 0 LIMIT 5"
-        )
+        letters = "SELECT topic, payload, sent, kept FROM letters WHERE sent <> kept LIMIT 5"
         found["examples"] += [list(map(str, row)) for row in conn.execute(letters)]
     rules = params.load(ROOT / "params.yaml").clean
     with connect(url) as conn:

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +27,12 @@ from horizonte.ingest.queue import Waiting
 from horizonte.ingest.sources import load_sources
 from horizonte.ingest.stream import Consumer
 from horizonte.ingest.subscriber import Subscriber
+from horizonte.ingest.tally import steps_of
 from horizonte.ingest.watch import Watch
 from horizonte.store.connection import connect
 
 logger = logging.getLogger(__name__)
-FOLDER = "stream"
+FOLDER, PULLS = "stream", "pull"
 
 
 def consume(
@@ -54,8 +56,10 @@ def consume(
         raise ConfigFault(
             "sources.yaml", None, "a source with topics", "declare topics; see docs/live.md"
         )
-    flow, watch = Flow.of(setting), Watch()
+    flow, watch = Flow.of(setting), Watch(steps_of(sources))
+    watch.expect((name for name, source in sources.items() if source.topics), now=time.time())
     waiting: Waiting[Any] = Waiting(most=flow.window)
+    watch.queued.set_function(lambda: float(len(waiting)))
     broker = Broker.of(setting, services.endpoints().mqtt)
     prefix = f"$share/{share}/" if share else ""
     filters = [prefix + name for name in intake.router.filters]
@@ -75,16 +79,16 @@ def consume(
     port, server = watching.serve(watch, port=port, silent_seconds=silent_seconds)
     url = f"http://127.0.0.1:{port}"
     told(f"consuming {', '.join(filters)} from {broker} as {name}; metrics at {url}/metrics")
-    with _known(setting.home_folder(), name, url):
+    with known(setting.home_folder(), name, url):
         consumer.run(name)
     server.shutdown()
     told("drained and stopped")
 
 
-def consumers(home: Path) -> list[dict[str, Any]]:
-    """Return the consumers of ``home`` that run: client_id, pid, url."""
+def consumers(home: Path, *, folder: str = FOLDER) -> list[dict[str, Any]]:
+    """Return the consumers (or PULLS) of ``home`` that run: client_id (source), pid, url."""
     found = []
-    for path in sorted((home / FOLDER).glob("*.json")):
+    for path in sorted((home / folder).glob("*.json")):
         try:
             row = json.loads(path.read_text())
             if abs(psutil.Process(row["pid"]).create_time() - row["created"]) < 2:
@@ -95,10 +99,10 @@ def consumers(home: Path) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _known(home: Path, name: str, url: str) -> Iterator[None]:
+def known(home: Path, name: str, url: str, *, folder: str = FOLDER) -> Iterator[None]:
     """Keep a note of this consumer in the home while it runs."""
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)[:100]
-    path = home / FOLDER / f"{safe}.json"
+    path = home / folder / f"{safe}.json"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     created = psutil.Process().create_time()
     row = {"client_id": name, "pid": os.getpid(), "created": created, "url": url}

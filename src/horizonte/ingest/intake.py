@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from horizonte.ingest import live
 from horizonte.ingest.feeds import TimeUnit
+from horizonte.ingest.gaps import Gaps
 from horizonte.ingest.live import Accepted, Origin
 from horizonte.ingest.messages import Raw, Refused, readings
 from horizonte.ingest.resolve import typed
@@ -26,7 +25,6 @@ from horizonte.store.connection import Connection
 UNROUTED = "unrouted"  # the source of letters whose topic fits no rule any more
 LETTER = ("topic", "payload", "arrived_at", "value", "reason", "fix")
 ROWS = ("unique_id", "ds", "y", "stamped", "delivery_key")
-SEQUENCES = 65_536  # topics whose last sequence is remembered
 
 
 Done = dict[str, tuple[pd.DataFrame, Accepted]]  # per source: its rows, and what became of them
@@ -46,27 +44,6 @@ class Understood(NamedTuple):
     source: Source
     rows: pd.DataFrame  # ROWS, topic, payload, arrived_at
     letters: pd.DataFrame  # LETTER
-
-
-@dataclass
-class Gaps:
-    """Numbers missing from the sequences of topics: what the broker or the device lost."""
-
-    missing: int = 0
-    _last: OrderedDict[str, int] = field(default_factory=OrderedDict)
-
-    def see(self, topic: str, sequence: object) -> None:
-        """Count what is missing between the last number of ``topic`` and ``sequence``."""
-        if not isinstance(sequence, int) or isinstance(sequence, bool):
-            return
-        last = self._last.get(topic)
-        if last is not None and sequence > last + 1:
-            self.missing += sequence - last - 1
-        if last is None or sequence > last or sequence == 0:
-            self._last[topic] = sequence
-            self._last.move_to_end(topic)
-        if len(self._last) > SEQUENCES:
-            self._last.popitem(last=False)
 
 
 class Intake:

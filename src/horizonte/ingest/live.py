@@ -75,11 +75,11 @@ def accept(
         counts, outcome[again] = counts + Counts(unchanged=len(again)), "unchanged"
         parts = [part for part in (letters, _crowded(rows, crowded, source)) if len(part)]
         refused = pd.concat(parts, ignore_index=True) if parts else letters
-        if len(refused):
-            ledger.refuse(conn, batch, refused)
+        told = ledger.refuse(conn, batch, refused) if len(refused) else 0
+        counts += Counts(unchanged=len(refused) - told)  # of messages that came before
         stamped = int(kept["stamped"].sum())
-        ledger.close_batch(conn, batch, counts, refused=len(refused), stamped=stamped)
-    return Accepted(batch.id, counts, len(refused), outcome)
+        ledger.close_batch(conn, batch, counts, refused=told, stamped=stamped)
+    return Accepted(batch.id, counts, told, outcome)
 
 
 def declare(conn: Connection, source: Source) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,14 +24,13 @@ from horizonte.params import Rules
 from horizonte.store import annotations as store
 from horizonte.store import ledger, prepared
 from horizonte.store.connection import Connection
-from horizonte.store.locks import REGISTER, lock
 from horizonte.store.prepared import Followed
 
 KINDS = {
     "ignore": "its values are no evidence: not to be trained on or scored",
     "shutdown": "the plant stood still: not to be trained on or scored",
-    "sensor_replaced": "from here on another sensor reads; without an end it is an instant",
-    "planned_event": "known in advance to be unusual",
+    "sensor_replaced": "from its start on another sensor reads: no rule or model looks across it",
+    "planned_event": "true and known to be unusual: kept, but not to be trained on or scored",
 }
 LONGEST_NOTE = 1000
 LONGEST_ID = 400
@@ -48,13 +48,14 @@ class Refusal(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """What became of annotations: how many were new or known, the refused, and the cleaning."""
+    """What became of annotations: how many were new, withdrawn or known, the refused, the cleaning."""
 
     added: int
+    withdrawn: int
     unchanged: int
     refused: list[Refusal]
     followed: Followed
-    outcomes: dict[Place, str]  # added, unchanged or refused, by the place of the row
+    outcomes: dict[Place, str]  # added, withdrawn, unchanged or refused, by the place of the row
 
 
 class _Sound(NamedTuple):
@@ -70,23 +71,21 @@ def annotate(
     """Keep the rows that are right, refuse the others one by one, and clean what they touch.
 
     Times without an offset are in the zone of their series, refused where a clock change makes
-    them double or missing. A row that is known already changes nothing. Without ``rules`` the
-    cleaning is left to the next who follows.
+    them double or missing. A row that is known already changes nothing; one that withdraws takes
+    back the annotation of the same series, stretch and kind, whatever its note. Without ``rules``
+    the cleaning is left to the next who follows.
     """
     sound = _checked(conn, rows, pd.Timestamp(now))
-    wanted = sound.rows.drop(columns="place")
-    with conn.transaction():
-        lock(conn, REGISTER, sorted(set(wanted["unique_id"])))
-        known = _known(conn, wanted)
-        again = known | wanted.duplicated(_KEY).to_numpy()
-        added = store.add(conn, wanted[~again])
-    touched = sorted(set(wanted["unique_id"]))
+    told = dict(zip(sound.rows["place"], store.add(conn, sound.rows), strict=True))
+    touched = sorted(set(sound.rows["unique_id"]))
     followed = prepared.follow(conn, rules, touched) if rules else Followed({}, {})
-    outcomes = {refusal.place: "refused" for refusal in sound.refused}
-    outcomes |= dict(
-        zip(sound.rows["place"], ["unchanged" if a else "added" for a in again], strict=True)
+    unknown = [Refusal(place, *_UNKNOWN) for place, fate in told.items() if fate == "unknown"]
+    refused = [*sound.refused, *unknown]
+    outcomes = told | {refusal.place: "refused" for refusal in refused}
+    counts = Counter(outcomes.values())
+    return Noted(
+        counts["added"], counts["withdrawn"], counts["unchanged"], refused, followed, outcomes
     )
-    return Noted(added, int(again.sum()), sound.refused, followed, outcomes)
 
 
 def annotate_one(conn: Connection, note: Note, *, now: datetime, rules: Rules | None) -> Noted:
@@ -135,6 +134,8 @@ def _facts(note: Note, known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         raise Refused(note.kind, "no kind of annotation", fix)
     if not isinstance(note.note, str) or len(note.note) > LONGEST_NOTE or not _plain(note.note):
         raise Refused(note.note, "no note", f"write up to {LONGEST_NOTE} characters of plain text")
+    if _withdrawn(note) is None:
+        raise Refused(note.withdrawn, "neither yes nor no", "write yes to withdraw, else nothing")
     return known[name]
 
 
@@ -170,20 +171,19 @@ def _now_of(conn: Connection, facts: Mapping[str, Any], now: pd.Timestamp) -> pd
 
 def _frame(spans: Mapping[Place, tuple[Note, Any, Any, Any]]) -> pd.DataFrame:
     rows = [
-        (n.unique_id, start, end, n.kind, n.note, known, place)
+        (n.unique_id, start, end, n.kind, n.note, known, _withdrawn(n), place)
         for place, (n, start, end, known) in spans.items()
     ]
-    columns = ["unique_id", "starts_at", "ends_at", "kind", "note", "available_at", "place"]
-    frame = pd.DataFrame(rows, columns=columns)
+    columns = ["unique_id", "starts_at", "ends_at", "kind", "note", "available_at", "withdrawn"]
+    frame = pd.DataFrame(rows, columns=[*columns, "place"])
     instants = ["starts_at", "ends_at", "available_at"]
     return frame.astype(dict.fromkeys(instants, "datetime64[ns, UTC]"))
 
 
-def _known(conn: Connection, rows: pd.DataFrame) -> Any:
-    """Tell which rows are kept already, whenever they became known."""
-    columns: Sequence[list[Any]] = [rows[name].tolist() for name in _KEY]
-    found = conn.execute(_SAME, columns).fetchall()
-    return pd.Series([row[0] for row in found], dtype=bool).to_numpy()
+def _withdrawn(note: Note) -> bool | None:
+    """Return whether the note takes back what was known; None for what says neither."""
+    given = note.withdrawn
+    return given if isinstance(given, bool) else _SAID.get(str(given or "").strip().lower())
 
 
 def _name(note: Note) -> str | None:
@@ -198,10 +198,11 @@ def _plain(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-_KEY = ["unique_id", "starts_at", "ends_at", "kind", "note"]
+_SAID = {"": False, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True}
+_UNKNOWN = (
+    "withdrawn",
+    "no annotation of this series, stretch and kind",
+    "give starts_at, ends_at and kind as GET /annotations lists them",
+)
 _SERIES = """SELECT unique_id, freq, zone, s.source, c.clock
     FROM series s LEFT JOIN source c ON c.name = s.source WHERE unique_id = ANY(%s::text[])"""
-_SAME = """SELECT EXISTS (SELECT FROM annotation a WHERE a.unique_id = k.id AND a.starts_at = k.f
-        AND a.ends_at = k.t AND a.kind = k.kind AND a.note = k.note)
-    FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[])
-         WITH ORDINALITY AS k(id, f, t, kind, note, place) ORDER BY place"""

@@ -14,7 +14,8 @@ from horizonte.ingest.shape import plain
 from horizonte.ingest.sources import Source
 from horizonte.ingest.stamps import stamps
 
-COLUMNS = ("unique_id", "starts_at", "ends_at", "kind", "note")
+COLUMNS = ("unique_id", "starts_at", "ends_at", "kind", "note", "withdrawn")
+OPTIONAL = ("withdrawn",)
 MAX_ROWS = 10_000
 Place = str | int
 Bad = tuple[Place, str, str, str]  # place, value, reason, fix
@@ -28,6 +29,7 @@ class Note(NamedTuple):
     ends_at: object
     kind: object
     note: object = ""
+    withdrawn: object = False
 
 
 def read_sheet(path: Path) -> tuple[dict[Place, Note], list[Bad]]:
@@ -78,9 +80,9 @@ def _places(names: list[str], path: Path) -> list[int]:
     found = []
     for name in COLUMNS:
         at = [i for i, given in enumerate(names) if plain(given) == name]
-        if len(at) != 1:
+        if len(at) > 1 or (not at and name not in OPTIONAL):
             allowed = f"a header with column {name!r} once"
-            fix = f"name the columns {', '.join(COLUMNS)}"
+            fix = f"name the columns {', '.join(COLUMNS)} (the last may be left out)"
             raise DataFault(f"{path.name} row 1", [n for n in names if n][:20], allowed, fix)
         found += at
     return found
@@ -89,7 +91,7 @@ def _places(names: list[str], path: Path) -> list[int]:
 def _rows(path: Path, chunk: Chunk, source: Source) -> dict[Place, Note]:
     texts = [
         stamps([column], source).to_pylist() if name.endswith("_at") else shown_cells(column)
-        for name, column in zip(COLUMNS, chunk.columns, strict=True)
+        for name, column in zip(COLUMNS[: len(chunk.columns)], chunk.columns, strict=True)
     ]
     return {
         f"{path.name} row {row}": Note(*cells)

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import psycopg
 
-from horizonte.errors import ConfigFault, DataFault, Fault
+from horizonte.errors import ConfigFault, DataFault, Fault, StoreFault
 from horizonte.ingest import fetch, live, pages
 from horizonte.ingest.feeds import Endpoint
 from horizonte.ingest.fetch import Client, Page
-from horizonte.ingest.live import Origin
+from horizonte.ingest.live import Accepted, Origin
 from horizonte.ingest.pages import Read
 from horizonte.ingest.resolve import typed
 from horizonte.ingest.sources import Source
@@ -56,13 +56,28 @@ class _State(NamedTuple):
     unfinished_after: pd.Timestamp | None = None
 
 
+class Stored(NamedTuple):
+    """What a page held (unique_id, ds), what became of it, and when it came: to be counted."""
+
+    rows: pd.DataFrame
+    accepted: Accepted
+    arrived: pd.Timestamp
+
+
 def pull(
-    conn: Connection, source: Source, *, now: datetime, rules: Rules, client: Client
+    conn: Connection,
+    source: Source,
+    *,
+    now: datetime,
+    rules: Rules,
+    client: Client,
+    told: Callable[[Stored | None], None] = lambda _: None,
 ) -> Pulled:
     """Store what the endpoint of ``source`` has, and clean what that touches.
 
     Each page is one transaction; killed between pages, the next pull begins where this one
-    began, and what is in already changes nothing. Raises ConfigFault for a source without
+    began, and what is in already changes nothing. ``told`` hears of each page: what it brought
+    once that is committed, None when it brought nothing. Raises ConfigFault for a source without
     endpoint, Unreachable and DataFault for an endpoint that does not answer as declared.
     """
     endpoint = _endpoint(source)
@@ -76,12 +91,15 @@ def pull(
         page = client.get(url, sent | (_conditions(state) if url == state.url else {}))
         found = _read(page, url, (source, seen))
         if page.status == 304:
+            told(None)
             url = found.next or ""
             continue
         # A page vouches for itself: of several, the first may stay while the last one grows.
         validators = _validators(page) if url == first else (None, None)
         mark = (first, None, None, after) if found.next else (first, *validators, None)
-        done = _plus(done, _store(conn, found, (source, now), _State(*mark)))
+        stored = _store(conn, found, (source, now), _State(*mark))
+        told(stored)
+        done = _plus(done, stored)
         if len(done.counts.touched):
             prepared.follow(conn, rules, done.counts.touched["unique_id"].astype(str))
         url = found.next or ""
@@ -97,22 +115,26 @@ def watch(
     rules: Rules,
     client: Client,
     stop: Event,
+    told: Callable[[Stored | None], None] = lambda _: None,
 ) -> Iterator[Pulled | Fault]:
     """Pull again and again, ``every`` apart, until ``stop`` is set; yield what each pull brought.
 
-    A pull that fails yields its fault, and the next is tried: also with a new connection.
+    A pull that fails yields its fault, and the next is tried: also with a new connection. ``told``
+    hears of each page as ``pull`` tells it.
     """
     pause = interval(source)
     conn: Connection | None = None
     while not stop.is_set():
         try:
             conn = connect() if conn is None or conn.closed else conn
-            yield pull(conn, source, now=now(), rules=rules, client=client)
+            yield pull(conn, source, now=now(), rules=rules, client=client, told=told)
         except Fault as why:
             log.warning("pull: source=%s %s", source.name, why)
             yield why
         except psycopg.OperationalError as why:
-            log.warning("pull: source=%s database: %s", source.name, why)
+            fault = StoreFault("database", str(why).strip(), "reachable", "run `horizonte doctor`")
+            log.warning("pull: source=%s %s", source.name, fault)
+            yield fault
         stop.wait(pause)
     if conn is not None:
         conn.close()
@@ -147,7 +169,9 @@ def _read(page: Page, url: str, where: tuple[Source, set[str]]) -> Read:
     return found
 
 
-def _store(conn: Connection, found: Read, where: tuple[Source, datetime], state: _State) -> Pulled:
+def _store(
+    conn: Connection, found: Read, where: tuple[Source, datetime], state: _State
+) -> Stored | None:
     source, now = where
     endpoint, instant = _endpoint(source), pd.Timestamp(now)
     arrived = np.full(len(found.raws), instant.value, np.int64)
@@ -159,13 +183,16 @@ def _store(conn: Connection, found: Read, where: tuple[Source, datetime], state:
     with conn.transaction():
         conn.execute(_SAVE, (source.name, *state))
         if not found.raws:
-            return Pulled(1)
+            return None
         done = live.accept(conn, rows, letters, origin=origin)
-    return Pulled(1, done.counts, done.refused)
+    return Stored(rows, done, instant)
 
 
-def _plus(one: Pulled, two: Pulled) -> Pulled:
-    return Pulled(one.pages + two.pages, one.counts + two.counts, one.refused + two.refused)
+def _plus(done: Pulled, page: Stored | None) -> Pulled:
+    if page is None:
+        return done._replace(pages=done.pages + 1)
+    said = page.accepted
+    return Pulled(done.pages + 1, done.counts + said.counts, done.refused + said.refused)
 
 
 def _state(conn: Connection, source: Source) -> _State:

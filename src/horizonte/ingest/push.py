@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 
 from horizonte.ingest import live
 from horizonte.ingest.intake import nobody
-from horizonte.ingest.live import Origin
+from horizonte.ingest.live import Accepted, Origin
 from horizonte.ingest.messages import NO_FIELD, Raw
 from horizonte.ingest.owners import Owned, declared_ids, owners
 from horizonte.ingest.resolve import LONGEST_KEY, typed
@@ -37,13 +37,25 @@ class Fate(NamedTuple):
     fix: str | None = None
 
 
+class Stored(NamedTuple):
+    """What one source was given (unique_id, ds), and what became of it: to be counted."""
+
+    source: str
+    rows: pd.DataFrame
+    accepted: Accepted
+
+
 class Door(NamedTuple):
-    """Where rows come in: its name, when, the declared sources, and the key of the request."""
+    """Where rows come in: its name, when, the declared sources, and the key of the request.
+
+    ``told`` hears what was stored of each source, before it is committed.
+    """
 
     name: str
     now: pd.Timestamp
     sources: Mapping[str, Source]
     key: str | None = None
+    told: Callable[[Stored], None] = lambda _: None
 
 
 def push(conn: Connection, given: Sequence[object], door: Door) -> list[Fate]:
@@ -123,6 +135,7 @@ def _store(
     letters = _letters(rows, refused)
     origin = Origin("request", door.name, owned.source, door.now)
     done = live.accept(conn, frame, letters, origin=origin)
+    door.told(Stored(origin.source.name, frame, done))
     crowd = Fate("refused", live.CROWDED.format(owned.source.name), "declare it in sources.yaml")
     stored = {
         p: crowd if fate == "refused" else Fate(fate)
@@ -136,7 +149,8 @@ def _refuse(
 ) -> None:
     letters = _letters(given, fates)
     origin = Origin("request", door.name, nobody(), door.now)
-    live.accept(conn, _NO_ROWS, letters, origin=origin)
+    done = live.accept(conn, _NO_ROWS, letters, origin=origin)
+    door.told(Stored(origin.source.name, _NO_ROWS, done))
 
 
 def _letters(given: Any, fates: Mapping[int, Fate]) -> pd.DataFrame:
@@ -160,4 +174,12 @@ def _json(value: object) -> str:
         return "nested too deeply"
 
 
-_NO_ROWS = pd.DataFrame({"unique_id": [], "ds": [], "y": [], "stamped": [], "delivery_key": []})
+_NO_ROWS = pd.DataFrame(
+    {
+        "unique_id": [],
+        "ds": pd.to_datetime([], utc=True),
+        "y": [],
+        "stamped": [],
+        "delivery_key": [],
+    }
+)

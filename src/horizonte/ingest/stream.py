@@ -29,7 +29,6 @@ from horizonte.store.connection import Connection
 
 logger = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
-PROMPT = 0.05  # seconds after an acknowledgement within which a waiting broker sends again
 LAG_EVERY = 10  # messages of a batch whose lag is observed
 STARVED = 20  # batches in a row
 Held = list[tuple[Message, Any]]
@@ -88,9 +87,10 @@ class Consumer:
         Its window is then smaller than a batch: every batch waits for its time-out.
         """
         first, last = held[0][0].arrived / 1e9, held[-1][0].arrived / 1e9
-        at_once = first - self._acknowledged < PROMPT and last - first < self.flow.seconds / 2
+        soon = self.flow.seconds / 2  # a loaded machine answers late, too
+        at_once = first - self._acknowledged < soon and last - first < soon
         starved = at_once and 1 < len(held) < self.flow.batch and not len(self.waiting)
-        self._starved = self._starved + 1 if starved else 0
+        self._starved = self._starved + 1 if starved else max(0, self._starved - 2)
         if self._starved == STARVED:
             logger.warning(
                 "the broker sends %d messages and waits for their acknowledgement: a batch of %d "

@@ -4,34 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
-import pandas as pd
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from horizonte.ingest.live import Accepted
-
-SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 600, 3600, 86_400)
+from horizonte.ingest.tally import Tally
 
 
-class Watch:
-    """The consumer's metrics, in a registry of their own."""
+class Watch(Tally):
+    """The consumer's metrics, in a registry of their own; ``steps`` as ``Tally`` takes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: Mapping[str, float] | None = None) -> None:
         self.registry = CollectorRegistry()
+        super().__init__("stream", self.registry, steps)
         own: dict[str, Any] = {"registry": self.registry, "namespace": "horizonte_stream"}
-        by: dict[str, Any] = {**own, "labelnames": ["source"]}
-        self.received = Counter("received_total", "messages from the broker", **own)
-        self.committed = Counter("committed_total", "first versions stored", **by)
-        self.corrected = Counter("corrected_total", "corrections stored", **by)
-        self.unchanged = Counter("duplicate_total", "readings that changed nothing", **by)
-        self.refused = Counter("refused_total", "dead letters", **by)
-        self.late = Counter("late_total", "readings older than one already stored", **by)
-        self.lag = Histogram("lag_seconds", "arrival to commit", buckets=SECONDS, **own)
-        self.event_lag = Gauge("event_lag_seconds", "newest ds to its commit", **by)
-        self.last = Gauge("last_message_seconds", "when the last message came, since 1970", **by)
         self.reconnects = Counter("reconnects_total", "connections lost or not made", **own)
         self.forgotten = Counter("sessions_forgotten_total", "sessions the broker lost", **own)
         self.connected = Gauge("connected", "1 while subscribed", **own)
@@ -44,44 +32,30 @@ class Watch:
         self.stale = Counter("prepare_failed_total", "series that could not be cleaned", **own)
         self.online = False
         self.connected.set_function(lambda: float(self.online))
-        self._newest: dict[str, pd.Timestamp] = {}
-        self._seen: dict[str, float] = {}
 
     def expect(self, sources: Iterable[str], *, now: float) -> None:
         """Count the silence of ``sources`` from ``now`` on."""
         for source in sources:
-            self._saw(source, now)
-
-    def done(self, source: str, rows: pd.DataFrame, accepted: Accepted, now: float) -> None:
-        """Count what became of ``rows`` (unique_id, ds) of ``source``, committed at ``now``."""
-        counts = accepted.counts
-        self.committed.labels(source).inc(counts.accepted)
-        self.corrected.labels(source).inc(counts.corrected)
-        self.unchanged.labels(source).inc(counts.unchanged)
-        self.refused.labels(source).inc(accepted.refused)
-        self._saw(source, now)
-        if rows.empty:
-            return
-        newest = rows["ds"].max()
-        before = self._newest.get(source)
-        if before is not None:
-            self.late.labels(source).inc(int((rows["ds"] < before).sum()))
-        self._newest[source] = newest if before is None else max(before, newest)
-        self.event_lag.labels(source).set(now - self._newest[source].timestamp())
+            self.saw(source, now)
 
     def deaf(self, *, seconds: float, now: float) -> str | None:
         """Return why no reading can be expected: the broker is away, or sources are silent."""
-        if not self.online:
-            return "not connected to the broker"
-        silent = sorted(name for name, at in self._seen.items() if now - at > seconds)
-        return f"no message for {seconds:.0f} s of {', '.join(silent)}" if silent else None
-
-    def _saw(self, source: str, now: float) -> None:
-        self._seen[source] = now
-        self.last.labels(source).set(now)
+        return (
+            self.silent(seconds=seconds, now=now) if self.online else "not connected to the broker"
+        )
 
 
-def serve(watch: Watch, *, port: int, silent_seconds: float) -> tuple[int, ThreadingHTTPServer]:
+class Watched(Protocol):
+    """Whatever counts in a registry and knows why it may hear nothing."""
+
+    registry: CollectorRegistry
+
+    def deaf(self, *, seconds: float, now: float) -> str | None:
+        """Return why nothing new can be expected; None when all is well."""
+        ...
+
+
+def serve(watch: Watched, *, port: int, silent_seconds: float) -> tuple[int, ThreadingHTTPServer]:
     """Serve /metrics and /livez on loopback; return the port and the server.
 
     ``/livez`` answers 503 with the reason when ``Watch.deaf`` gives one: a consumer that is up

@@ -54,7 +54,8 @@ class Group:
     ``history_at(cutoff)`` is what a forecast from ``cutoff`` could read (at least ``tail`` of
     it), ``fit_history_at(fitted_at)`` what a fit could; both hold nothing that became known
     later, and end at that cutoff. ``actuals`` (unique_id, ds, y) is what forecasts are held
-    against. Where jobs run in other processes the callables travel there by cloudpickle.
+    against; one that was made before the sensor was ``replaced`` is held against nothing that
+    its successor read. Where jobs run in other processes the callables travel there by cloudpickle.
     """
 
     freq: str
@@ -64,6 +65,7 @@ class Group:
     history_at: Callable[[pd.Timestamp], Known]
     fit_history_at: Callable[[pd.Timestamp], Known]
     actuals: pd.DataFrame
+    replaced: Sequence[tuple[str, pd.Timestamp]] = ()  # whose sensor was replaced, and when
 
     @property
     def length(self) -> int:
@@ -135,9 +137,7 @@ def refit(
             with threadpool_limits(1):
                 rows.append(serving.frame(model.predict(serving)).assign(model=name))
         ledger.append(entry | {"fitted_at": fitted_at, "predict_seconds": perf_counter() - began})
-    return Tried(
-        _beside(rows, group.actuals), context(serving), pd.DataFrame(ledger, columns=list(LEDGER))
-    )
+    return Tried(_beside(rows, group), context(serving), pd.DataFrame(ledger, columns=list(LEDGER)))
 
 
 def fit(
@@ -202,9 +202,12 @@ def _serving(group: Group, folds: pd.DataFrame) -> Windows:
     return group.view(Known(pd.concat(histories, ignore_index=True), future), length=group.length)
 
 
-def _beside(parts: list[pd.DataFrame], actuals: pd.DataFrame) -> pd.DataFrame:
+def _beside(parts: list[pd.DataFrame], group: Group) -> pd.DataFrame:
     if not parts:
         return BACKTEST.empty()
     rows = pd.concat(parts, ignore_index=True).dropna(subset=["mean"])
-    rows = rows.merge(actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"], how="left")
+    rows = rows.merge(group.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"], how="left")
+    for unique_id, at in group.replaced:
+        across = (rows["unique_id"] == unique_id) & (rows["cutoff"] < at) & (rows["ds"] >= at)
+        rows["y"] = rows["y"].mask(across)
     return rows.assign(**dict.fromkeys(QUANTILE_COLUMNS, np.nan))[BACKTEST.columns]

@@ -50,8 +50,15 @@ def scale(history: pd.DataFrame, *, freq_: str) -> pd.DataFrame:
 
 
 def terms(backtest: pd.DataFrame, *, scale: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per scored forecast value: its keys, ``lead_time``, and each metric's term."""
+    """Return one row per scored forecast value: its keys, ``lead_time``, and each metric's term.
+
+    A scale with ``until`` (the next replacement of the sensor, or null) is none for what was
+    read from then on: those terms are null where they need one.
+    """
     rows = backtest[backtest["y"].notna()].merge(scale, on="unique_id", how="left", validate="m:1")
+    if "until" in rows:
+        over = rows["ds"] >= pd.to_datetime(rows["until"], utc=True)
+        rows.loc[over, ["mae", "rmse"]] = np.nan
     y, error = rows["y"], rows["mean"] - rows["y"]
     out = rows[["model", "unique_id", "cutoff", "ds"]].assign(
         lead_time=rows["ds"] - rows["cutoff"],

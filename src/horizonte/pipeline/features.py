@@ -21,6 +21,7 @@ from horizonte.contracts import ANNOTATION, FOLD, REVISION, SERIES
 from horizonte.params import Features, Params
 from horizonte.pipeline import files, shell
 from horizonte.prepare import folds, panel
+from horizonte.prepare.comparable import comparable
 from horizonte.prepare.history import Archive
 
 
@@ -111,6 +112,7 @@ def _one(
     fold: Fold, archive: Archive, chosen: Features, tail: pd.Timedelta | None
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     prepared = archive.at(fold.instant, until=fold.cutoff, tail=tail)
+    prepared = comparable(prepared, archive.noted(fold.instant))
     history = panel.panel(prepared, series=archive.series, targets=fold.targets)
     step = panel.one_step(archive.series, fold.targets)
     future = panel.known_future(

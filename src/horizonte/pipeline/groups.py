@@ -10,10 +10,11 @@ from typing import cast
 import pandas as pd
 
 from horizonte import freq
-from horizonte.contracts import FOLD, PREPARED, SERIES
+from horizonte.contracts import ANNOTATION, FOLD, PREPARED, SERIES
 from horizonte.model.backtest import Group, Known
 from horizonte.params import Params
 from horizonte.pipeline import features, files
+from horizonte.prepare.comparable import in_force, replacements
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,12 @@ def plan(root: Path) -> pd.DataFrame:
 
 
 def groups(root: Path, chosen: Params) -> list[Group]:
-    """Return one group per freq, in order; forecasts are held against what cleaning trusts."""
+    """Return one group per freq, in order; forecasts are held against what cleaning trusts.
+
+    A value of a planned event is no such value: it stands in the prepared rows and in no score.
+    """
+    noted = ANNOTATION.read(root / files.ANNOTATIONS)
+    replaced = replacements(in_force(noted, pd.Timestamp(chosen.snapshot.as_of)))
     series, prepared = SERIES.read(root / files.SERIES), PREPARED.read(root / files.CLEAN)
     targets = series[series["role"] == "target"].sort_values("unique_id", ignore_index=True)
     actuals = prepared.loc[(prepared["quality"] == "ok"), ["unique_id", "ds", "y"]]
@@ -52,6 +58,7 @@ def groups(root: Path, chosen: Params) -> list[Group]:
             Stored(root, "tail", iso),
             Stored(root, "fit", iso),
             actuals[actuals["unique_id"].isin(meta["unique_id"])],
+            [pair for pair in replaced if pair[0] in set(meta["unique_id"])],
         )
         for iso, meta in targets.groupby(targets["freq"].map(freq.iso))
     ]

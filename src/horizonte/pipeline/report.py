@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 
 from horizonte import freq, params, paths
-from horizonte.contracts import BACKTEST, PREPARED, SERIES
+from horizonte.contracts import ANNOTATION, BACKTEST, PREPARED, SERIES
 from horizonte.model.ensemble import NAME
 from horizonte.pipeline import files, shell
+from horizonte.prepare.comparable import comparable, in_force
 from horizonte.report import drift, index, plots
 from horizonte.report.index import Entry
 from horizonte.report.windows import Pair, compare
@@ -34,7 +35,9 @@ def run(*, root: Path) -> dict[str, Any]:
     prepared, backtest = PREPARED.read(root / files.CLEAN), BACKTEST.read(root / files.BACKTEST)
     ours = backtest[backtest["model"] == NAME]
     window = chosen.report.drift_window
-    inputs = inputs_drift(prepared, series=SERIES.read(root / files.SERIES), window=window)
+    noted = in_force(ANNOTATION.read(root / files.ANNOTATIONS), pd.Timestamp(chosen.snapshot.as_of))
+    usual = comparable(prepared, noted)
+    inputs = inputs_drift(usual, series=SERIES.read(root / files.SERIES), window=window)
     past = BACKTEST.read(root / files.SELECTED)
     residuals = residual_drift(pd.concat([past, ours]), window=window)
     pages = root / files.REPORTS

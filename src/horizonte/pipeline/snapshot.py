@@ -37,7 +37,7 @@ def run(conn: Connection, *, root: Path) -> None:
     REVISION.write(revisions, root / files.SNAPSHOT)
     ids = revisions["unique_id"].unique()
     SERIES.write(series.read(conn, ids), root / files.SERIES)
-    ANNOTATION.write(notes.read(conn, pin, ids), root / files.ANNOTATIONS)
+    ANNOTATION.write(notes.history(conn, pin, ids), root / files.ANNOTATIONS)
     logger.info("snapshot: as_of=%s rows=%d", pin.as_of.isoformat(), len(revisions))
 
 

@@ -61,14 +61,19 @@ def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = N
 
 
 def scale(panels: list[Group], folds: pd.DataFrame) -> pd.DataFrame:
-    """Return the scale of every target from what the first fit of ``folds`` was given."""
+    """Return the scale of every target from what the first fit of ``folds`` was given.
+
+    Where a sensor is replaced after that fit, ``until`` says when the scale ends.
+    """
     parts = []
     for group in panels:
         first = folds.loc[folds["freq"] == group.freq].groupby("unique_id")["fitted_at"].min()
         for at in sorted(first.unique()):
             history = group.fit_history_at(pd.Timestamp(at)).history
             own = history[history["unique_id"].isin(first.index[first == at])]
-            parts.append(metrics.scale(own, freq_=group.freq))
+            made = metrics.scale(own, freq_=group.freq)
+            after = {u: t for u, t in reversed(group.replaced) if t > at}
+            parts.append(made.assign(until=made["unique_id"].map(after)) if after else made)
     return pd.concat(parts, ignore_index=True)
 
 

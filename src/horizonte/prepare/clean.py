@@ -3,13 +3,16 @@
 ``quality`` is why a cell is not as it came: ``ok`` (then ``y`` is ``y_raw``), ``missing``,
 ``imputed`` (was missing, ``y`` is a straight line across a short gap), ``out_of_range``,
 ``flatline``, ``spike`` (``y_raw`` is refused; ``y`` is imputed where the gap is short, else
-null), ``ignored`` (a person said so; ``y`` is null). Only ``ok`` cells are evidence of what
-happened. Grids are in UTC, so a day has as many cells as it has, 23, 24 or 25 hours.
+null), ``ignored`` (a person said so; ``y`` is null), ``planned_event`` (true, and known to be
+unusual: ``y`` is ``y_raw``, and no rule judges it or its neighbours by it). Only ``ok`` cells are
+evidence of what usually happens. Where a sensor was replaced the rules start anew: none reads
+across. Grids are in UTC, so a day has as many cells as it has, 23, 24 or 25 hours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -35,9 +38,9 @@ def clean(
     """Return every series of ``observations`` on its whole regular grid: PREPARED, ordered by key.
 
     A grid runs from the series' first ds to its last; with ``until`` to the cell that holds
-    it, and rows after it are dropped, for all that are not known ahead. Only annotations of
-    kinds ``ignore`` and ``shutdown`` count here, all that are given. Raises NotFound for a series that ``series``
-    does not declare.
+    it, and rows after it are dropped, for all that are not known ahead. All ``annotations`` that
+    are given count: pass those in force. Raises NotFound for a series that ``series`` does not
+    declare.
     """
     cleaned = []
     for one in _each(observations, series=series, rules=rules, annotations=annotations):
@@ -58,14 +61,19 @@ def clean_between(
 
     ``ranges`` (unique_id, starts_at, ends_at) are stretches [starts_at, ends_at) within the
     series' extent; ``observations`` must reach ``reach`` beyond them on both sides, as
-    ``affected`` says.
+    ``affected`` says. A column ``grid``, an instant at which a cell of the series starts, says
+    where its grid stands; without it the grid is that of the given observations.
     """
     cleaned = []
     for one in _each(observations, series=series, rules=rules, annotations=annotations):
         own = ranges[ranges["unique_id"] == one.cleaner.unique_id]
+        if own.empty:
+            continue
+        stands = own["grid"].iloc[0].value % one.cleaner.step if "grid" in own else one.phase
+        placed = replace(one, phase=int(stands))
         starts, ends = nanoseconds(own["starts_at"]), nanoseconds(own["ends_at"])
         for start, end in zip(starts, ends, strict=True):
-            cleaned.append(one.clean_within(int(start), int(end)))
+            cleaned.append(placed.clean_within(int(start), int(end)))
     return joined(cleaned)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Reals = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+PHASE_ROWS = 96  # rows from whose times the grid is known, as few as a look into a database allows
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,18 @@ class Runs:
 
 
 def phase(ds: Ints, step: int) -> int:
-    """Return where in ``step`` the grid stands: the most common remainder, the smallest of a tie.
+    """Return where in ``step`` the grid stands: the remainder that most of the first rows share.
 
-    Rows off that phase fall to the cell that contains them.
+    Where none is shared by more than half of them, such as of a sensor whose clock jitters, it
+    stands on whole steps since 1970. Rows off the phase fall to the cell that contains them.
+    ``ds`` is in order; what comes after its first PHASE_ROWS cannot move the grid.
     """
-    rest = ds % step
-    if not len(rest) or (rest == rest[0]).all():
-        return int(rest[0]) if len(rest) else 0
+    rest = ds[:PHASE_ROWS] % step
+    if not len(rest):
+        return 0
     values, counts = np.unique(rest, return_counts=True)
-    return int(values[np.argmax(counts)])
+    most = int(np.argmax(counts))
+    return int(values[most]) if 2 * counts[most] > len(rest) else 0
 
 
 def nanoseconds(ds: pd.Series) -> Ints:

@@ -12,6 +12,7 @@ import pandas as pd
 from horizonte import freq
 from horizonte.params import Rules
 from horizonte.prepare.cleaner import Cleaner
+from horizonte.prepare.comparable import in_force
 from horizonte.prepare.grid import Ints, Reals, nanoseconds, phase
 from horizonte.prepare.stretch import Cleaned, Observed, joined
 
@@ -52,7 +53,7 @@ class Archive:
     """All revisions, from which ``at`` tells what was known at any instant, cleaned.
 
     Rows that became available after the instant cannot change the answer, nor can annotations
-    made after it: as of first, then clean.
+    made or withdrawn after it: as of first, then clean.
     """
 
     versions: tuple[_Versions, ...]
@@ -107,10 +108,12 @@ class Archive:
         parts = (_stretch(own, c, int(instant.value), (start, end)) for own, c in cleaners)
         return joined([part for part in parts if part is not None])
 
+    def noted(self, instant: pd.Timestamp) -> pd.DataFrame | None:
+        """Return the annotations that were in force at ``instant``; None where none are known."""
+        return None if self.annotations is None else in_force(self.annotations, instant)
+
     def _cleaners(self, instant: pd.Timestamp) -> Iterator[Cleaner]:
-        known = self.annotations
-        if known is not None:
-            known = known[known["available_at"] <= instant]
+        known = self.noted(instant)
         declared = {str(row.unique_id): row for row in self.series.itertuples(index=False)}
         for own in self.versions:
             meta = declared[own.unique_id]

@@ -33,10 +33,13 @@ class Widths:
 
     @property
     def cells(self) -> int:
-        """Return how many cells away a value can still change a cell."""
+        """Return how many cells away a value can still change a cell.
+
+        One more than the rules read: a row off the grid stands up to a step after its cell starts.
+        """
         flatline = 2 * self.context + self.flat + 1
         spike = (BLOCKS // 2 + 1) * self.block + 2 * BURST
-        return flatline + spike + self.gap + 1
+        return flatline + spike + self.gap + 2
 
 
 def reach(rules: Rules, series_freq: str) -> pd.Timedelta:

@@ -55,7 +55,7 @@ async def post_annotations(request: Request) -> Response:
 
 
 async def get_annotations(request: Request, unique_id: Annotated[str, Query()]) -> Response:
-    """List every annotation of one series."""
+    """List the annotations of one series that are in force."""
     found = await run_in_threadpool(_answers(request).annotations, unique_id)
     return Response(found, media_type=JSON)
 

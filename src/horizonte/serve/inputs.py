@@ -15,6 +15,7 @@ from horizonte.contracts import PREPARED
 from horizonte.model.forecaster import Forecaster
 from horizonte.params import Rules
 from horizonte.prepare.clean import clean
+from horizonte.prepare.comparable import comparable
 from horizonte.prepare.panel import known_future, panel
 from horizonte.prepare.reach import reach
 from horizonte.serve import suppose
@@ -137,7 +138,7 @@ def made(
     """Return the inputs of ``group`` from OBSERVATION and ANNOTATION as of its knowledge."""
     tail = pd.Timedelta(forecaster.tail) + group.step
     prepared = clean(rows, series=group.series, rules=rules, annotations=noted, until=group.latest)
-    prepared = prepared[prepared["ds"] > group.latest - tail]
+    prepared = comparable(prepared[prepared["ds"] > group.latest - tail], noted)
     prepared = pd.concat([prepared, *_silent(prepared, group, tail)], ignore_index=True)
     ends = prepared.groupby("unique_id", observed=True)["ds"].max()
     cutoffs = {target: ends[target] for target in group.targets}

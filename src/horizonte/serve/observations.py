@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
+from prometheus_client import REGISTRY
 
 from horizonte.errors import DataFault
-from horizonte.ingest.push import Door, Fate, push
+from horizonte.ingest.push import Door, Fate, Stored, push
 from horizonte.ingest.sources import Source
+from horizonte.ingest.tally import Tally, steps_of
 from horizonte.serve.faults import MalformedJson
 from horizonte.store import requests
 from horizonte.store.connection import Connection
@@ -22,6 +25,7 @@ ROUTE = "POST /observations"
 MAX_ROWS = 10_000
 LONGEST_KEY = 255
 LONGEST_NUMBER = 400  # digits; longer integers are beyond every float, and slow to read
+PUSHED = Tally("push", REGISTRY)  # the service shows the whole default registry
 OUTCOMES = ("accepted", "unchanged", "corrected", "refused")
 
 
@@ -77,12 +81,26 @@ def take(conn: Connection, call: Call, sources: Mapping[str, Source]) -> Answer:
     same bytes. Raises DataFault for a body that is not what is asked, and the faults of ``once``.
     """
     rows, key = readings(call.body, name="readings"), key_of(call.key)
-    door = Door(ROUTE, call.now, sources, key)
+    PUSHED.received.inc()
+    done: list[Stored] = []
+    door = Door(ROUTE, call.now, sources, key, done.append)
     if key is None:
-        return Answer(told(push(conn, rows, door)), replayed=False)
-    return requests.once(
-        conn, key, route=ROUTE, body=call.body, work=lambda: told(push(conn, rows, door))
-    )
+        answer = Answer(told(push(conn, rows, door)), replayed=False)
+    else:
+        answer = requests.once(
+            conn, key, route=ROUTE, body=call.body, work=lambda: told(push(conn, rows, door))
+        )
+    _count(done, call.now, sources)
+    return answer
+
+
+def _count(done: Iterable[Stored], came: pd.Timestamp, sources: Mapping[str, Source]) -> None:
+    """Count what is committed: a request that was rolled back has stored nothing."""
+    now = time.time()
+    PUSHED.steps.update(steps_of(sources))
+    PUSHED.lag.observe(max(0.0, now - came.timestamp()))
+    for source, rows, accepted in done:
+        PUSHED.done(source, rows, accepted, now)
 
 
 def touched(body: bytes) -> list[str]:

@@ -39,7 +39,7 @@ class ObservationsRequest(BaseModel):
 class RowOutcome(BaseModel):
     """What became of one row, in the order of the request."""
 
-    outcome: Literal["accepted", "unchanged", "corrected", "added", "refused"]
+    outcome: Literal["accepted", "unchanged", "corrected", "added", "withdrawn", "refused"]
     value: str | None = Field(None, description="what was refused")
     reason: str | None = Field(None, description="why")
     fix: str | None = Field(None, description="what would do")
@@ -63,6 +63,9 @@ class AnnotationRow(BaseModel):
     ends_at: str | None = Field(None, description="exclusive; sensor_replaced needs none")
     kind: Literal["ignore", "shutdown", "sensor_replaced", "planned_event"]
     note: str = ""
+    withdrawn: bool = Field(
+        default=False, description="take back the one of this series, stretch and kind"
+    )
 
 
 class AnnotationsRequest(BaseModel):
@@ -74,9 +77,10 @@ class AnnotationsRequest(BaseModel):
 
 
 class AnnotationsAnswer(BaseModel):
-    """How many rows were new, known or refused, and the outcome of each."""
+    """How many rows were new, withdrew, were known or refused, and the outcome of each."""
 
     added: int
+    withdrawn: int
     unchanged: int
     refused: int
     rows: list[RowOutcome]
@@ -94,7 +98,7 @@ class Annotation(BaseModel):
 
 
 class AnnotationList(BaseModel):
-    """Every annotation of one series."""
+    """The annotations of one series that are in force."""
 
     annotations: list[Annotation]
 

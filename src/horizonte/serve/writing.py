@@ -35,7 +35,7 @@ def observe(conn: Connection, call: Call, *, served: Rules | None) -> Answer:
 
 
 def annotate(conn: Connection, call: Call, *, served: Rules | None) -> bytes:
-    """Keep the annotations of ``call`` and answer each row: added, unchanged or refused."""
+    """Keep the annotations of ``call`` and answer each row: added, withdrawn, unchanged, refused."""
     rows = observations.readings(call.body, name="annotations", most=MAX_NOTES)
     given = {place: _note(row) for place, row in enumerate(rows)}
     noted: dict[Place, Note] = {p: n for p, n in given.items() if isinstance(n, Note)}
@@ -50,14 +50,14 @@ def annotate(conn: Connection, call: Call, *, served: Rules | None) -> bytes:
         else:
             told.append({"outcome": done.outcomes[place]})
     bad = sum(row["outcome"] == "refused" for row in told)
-    counts = {"added": done.added, "unchanged": done.unchanged, "refused": bad}
-    return json.dumps({**counts, "rows": told}).encode()
+    counts = {name: getattr(done, name) for name in ("added", "withdrawn", "unchanged")}
+    return json.dumps({**counts, "refused": bad, "rows": told}).encode()
 
 
 def annotated(conn: Connection, unique_id: str) -> bytes:
-    """Return every annotation of the series, by its start; raise NotFound for an unknown one."""
+    """Return the annotations of the series in force, by start; raise NotFound for an unknown one."""
     series.read(conn, [unique_id])
-    found = store.read(conn, EVER, [unique_id])
+    found = store.read(conn, EVER, [unique_id]).drop(columns="withdrawn_at")
     times = ["starts_at", "ends_at", "available_at"]
     found[times] = found[times].map(lambda at: at.isoformat().replace("+00:00", "Z"))
     return json.dumps({"annotations": found.to_dict("records")}).encode()
@@ -69,7 +69,7 @@ def _note(row: object) -> Note | str:
         return "not an object"
     if strange := sorted(set(row) - set(COLUMNS)):
         return f"unknown field {json.dumps(strange[0])[:60]}"
-    return Note(**{"note": "", **dict.fromkeys(COLUMNS[:-1]), **row})
+    return Note(**(dict.fromkeys(("unique_id", "starts_at", "ends_at", "kind")) | row))
 
 
 def _why(refusal: notes.Refusal) -> dict[str, object]:

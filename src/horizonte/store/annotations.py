@@ -1,8 +1,13 @@
-"""What people know of a stretch of a series: kept for good, read as of an instant."""
+"""What people know of a stretch of a series: kept for good, read as of an instant.
+
+Of one stretch and kind the newest row counts: it states the annotation with its note, or withdraws
+it. Nothing is changed or deleted, so what was in force at an instant stays what it was.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 from psycopg import sql
@@ -11,39 +16,94 @@ from horizonte.contracts import ANNOTATION
 from horizonte.store.arrivals import mark_stale
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
+from horizonte.store.locks import REGISTER, lock
 from horizonte.store.pins import Pin, visible
 
+_IDENTITY = ("unique_id", "starts_at", "ends_at", "kind")
+_SAID = ("withdrawn", "note")
+_COLUMNS = (*_IDENTITY, "note", "available_at", "withdrawn")
 
-def add(conn: Connection, frame: pd.DataFrame) -> int:
-    """Append the rows of ``frame`` (ANNOTATION) and return how many were new.
 
-    The stretches of the new ones are marked for ``prepared.follow``, in one transaction.
+def add(conn: Connection, rows: pd.DataFrame) -> list[str]:
+    """Append what ``rows`` say, in their order, and return what became of each.
+
+    ``rows`` are (unique_id, starts_at, ends_at, kind, note, available_at, withdrawn): those that
+    are withdrawn say that the annotation no longer holds. A row is ``added``, ``withdrawn``,
+    ``unchanged`` when it says again what holds, or ``unknown`` when it withdraws what nobody
+    stated. The stretches of the new ones are marked for ``prepared.follow``, in one transaction.
     """
-    rows = ANNOTATION.check(frame)
-    columns = [rows[name].tolist() for name in ANNOTATION.columns]
+    columns = (rows[name].tolist() for name in _COLUMNS)
+    given = [dict(zip(_COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
     with conn.transaction():
-        new = conn.execute(_INSERT, columns).fetchall()
+        lock(conn, REGISTER, sorted({str(row["unique_id"]) for row in given}))
+        said = _newest(conn, given)
+        outcomes = [_outcome(row, said) for row in given]
+        new = [r for r, o in zip(given, outcomes, strict=True) if o in ("added", "withdrawn")]
+        conn.execute(_INSERT, [[row[name] for row in new] for name in _COLUMNS])
         mark_stale(conn, pd.DataFrame(new, columns=["unique_id", "starts_at", "ends_at"]))
-    return len(new)
+    return outcomes
 
 
 def read(
     conn: Connection, as_of: pd.Timestamp | Pin, ids: Iterable[str] | None = None
 ) -> pd.DataFrame:
-    """Return ANNOTATION as known at an instant or at a pin, ordered by key."""
+    """Return the ANNOTATION rows in force at an instant or at a pin, ordered by key."""
+    rows = history(conn, as_of, ids)
+    return rows[rows["withdrawn_at"].isna()].reset_index(drop=True)
+
+
+def history(
+    conn: Connection, as_of: pd.Timestamp | Pin, ids: Iterable[str] | None = None
+) -> pd.DataFrame:
+    """Return every ANNOTATION row known at an instant or at a pin, ordered by key.
+
+    ``withdrawn_at`` says since when it no longer holds: it was withdrawn, or stated with another
+    note. What lasted no time is left out.
+    """
     pin = as_of if isinstance(as_of, Pin) else Pin(as_of)
     condition, params = visible(conn, pin)
-    query = _SELECT.format(condition) + (sql.SQL("") if ids is None else _OF)
     wanted = None if ids is None else sorted(set(ids))
-    found = read_frame(conn, query + _ORDER, params | {"ids": wanted})
+    found = read_frame(conn, _HISTORY.format(condition), params | {"ids": wanted})
     return ANNOTATION.check(found)
 
 
-_INSERT = """INSERT INTO annotation (unique_id, starts_at, ends_at, kind, note, available_at)
+def _newest(conn: Connection, given: list[dict[str, Any]]) -> dict[tuple[Any, ...], Any]:
+    """Return what the newest row of every stretch and kind among ``given`` says."""
+    keys = [[row[name] for row in given] for name in _IDENTITY]
+    found = conn.execute(_NEWEST, keys).fetchall()
+    return {_key(dict(zip(_IDENTITY, row[:4], strict=True))): row[4:] for row in found}
+
+
+def _outcome(row: dict[str, Any], said: dict[tuple[Any, ...], Any]) -> str:
+    """Return what becomes of ``row``, and note in ``said`` that it is now the newest."""
+    known, says = said.get(_key(row)), (bool(row["withdrawn"]), row["note"])
+    if known is None and says[0]:
+        return "unknown"
+    if known is not None and (known == says or (known[0] and says[0])):
+        return "unchanged"
+    said[_key(row)] = says
+    return "withdrawn" if says[0] else "added"
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    instants = (pd.Timestamp(row[name]).value for name in ("starts_at", "ends_at"))
+    return row["unique_id"], *instants, row["kind"]
+
+
+_INSERT = """INSERT INTO annotation (unique_id, starts_at, ends_at, kind, note, available_at,
+                                    withdrawn)
     SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[],
-                         %s::timestamptz[]) ON CONFLICT DO NOTHING
-    RETURNING unique_id, starts_at, ends_at"""
-_SELECT = sql.SQL("""SELECT unique_id, starts_at, ends_at, kind, note, available_at
-    FROM annotation WHERE {}""")
-_OF = sql.SQL(" AND unique_id = ANY(%(ids)s)")
-_ORDER = sql.SQL(" ORDER BY unique_id, starts_at, ends_at, kind, available_at")
+                         %s::timestamptz[], %s::boolean[])"""
+_NEWEST = """SELECT DISTINCT ON (unique_id, starts_at, ends_at, kind)
+        unique_id, starts_at, ends_at, kind, withdrawn, note
+    FROM annotation JOIN unnest(%s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[])
+        AS k(unique_id, starts_at, ends_at, kind) USING (unique_id, starts_at, ends_at, kind)
+    ORDER BY unique_id, starts_at, ends_at, kind, available_at DESC, id DESC"""
+_HISTORY = sql.SQL("""SELECT unique_id, starts_at, ends_at, kind, note, available_at, withdrawn_at
+    FROM (SELECT *, lead(available_at) OVER (
+              PARTITION BY unique_id, starts_at, ends_at, kind ORDER BY available_at, id
+          ) AS withdrawn_at
+          FROM annotation
+          WHERE {} AND (%(ids)s::text[] IS NULL OR unique_id = ANY(%(ids)s))) AS said
+    WHERE NOT withdrawn AND withdrawn_at IS DISTINCT FROM available_at
+    ORDER BY unique_id, starts_at, ends_at, kind, available_at""")

@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pandas as pd
-import pyarrow as pa
 
-from horizonte.errors import DataFault
-from horizonte.store.bulk import copy_in, read_frame
+from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import (
     CHANNEL,
@@ -20,13 +18,17 @@ from horizonte.store.promotions import (
     promotions,
     register_model,
 )
+from horizonte.store.refusals import PAYLOAD_BYTES, VALUE_BYTES, bounded, refuse
 
 __all__ = [
     "CHANNEL",
+    "PAYLOAD_BYTES",
+    "VALUE_BYTES",
     "Batch",
     "Counts",
     "Promotion",
     "batches",
+    "bounded",
     "close_batch",
     "current_promotion",
     "dead_letters",
@@ -39,25 +41,6 @@ __all__ = [
     "register_source",
     "source_now",
 ]
-VALUE_BYTES = 1024
-PAYLOAD_BYTES = 65_536
-_TEXTS = ("file", "sheet", "column", "topic", "value", "reason", "fix")
-_LETTER = pa.schema(
-    [
-        ("ingest_batch_id", pa.int64()),
-        ("file", pa.string()),
-        ("sheet", pa.string()),
-        ("row", pa.int64()),
-        ("column", pa.string()),
-        ("topic", pa.string()),
-        ("value", pa.string()),
-        ("reason", pa.string()),
-        ("fix", pa.string()),
-        ("payload", pa.binary()),
-        ("payload_bytes", pa.int64()),
-        ("arrived_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
 _TOUCHED = ("unique_id", "starts_at", "ends_at")
 
 
@@ -159,31 +142,6 @@ def close_batch(
     )
 
 
-def refuse(conn: Connection, batch: Batch, letters: pd.DataFrame) -> None:
-    """Keep refused readings: place (file, sheet, row, column; topic), value, reason and fix.
-
-    Columns of the place may be left out, and ``payload`` (bytes as they came, kept up to
-    64 KiB) with ``arrived_at``. Texts are kept up to 1 kB.
-    """
-    absent = [name for name in ("value", "reason", "fix") if name not in letters]
-    if absent:
-        raise DataFault(
-            "dead letters", absent, "present as columns", "say what was refused and why"
-        )
-    whole = letters.assign(ingest_batch_id=batch.id)
-    for name in sorted(set(_TEXTS) & set(letters)):
-        whole[name] = pd.Series([bounded(v) for v in letters[name]], dtype=object).array
-    if "payload" in letters:
-        given = [v if isinstance(v, bytes) else None for v in letters["payload"]]
-        whole["payload"] = pd.Series([v and v[:PAYLOAD_BYTES] for v in given], dtype=object).array
-        whole["payload_bytes"] = [None if v is None else len(v) for v in given]
-    whole = whole.reindex(columns=_LETTER.names)
-    whole["arrived_at"] = pd.to_datetime(whole["arrived_at"], utc=True)
-    whole["payload"] = whole["payload"].astype(object)  # of floats Arrow makes empty bytes
-    arrays = [pa.array(whole[f.name], type=f.type, from_pandas=True, safe=False) for f in _LETTER]
-    copy_in(conn, "dead_letter", pa.Table.from_arrays(arrays, schema=_LETTER))
-
-
 def batches(conn: Connection) -> pd.DataFrame:
     """Return every batch, oldest first, with its counts."""
     return read_frame(conn, "SELECT * FROM ingest_batch ORDER BY id")
@@ -218,12 +176,3 @@ def source_now(conn: Connection, source: str) -> pd.Timestamp | None:
         (source,),
     ).fetchone()
     return pd.Timestamp(row[0]).tz_convert("UTC") if row and row[0] else None
-
-
-def bounded(value: object) -> str | None:
-    """Return a value as a letter keeps it: text of at most 1 kB, without NUL; None for none."""
-    if value is None or value is pd.NA or value != value:  # noqa: PLR0124 (NaN)
-        return None
-    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-    kept = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace")[:VALUE_BYTES]
-    return kept.decode("utf-8", "ignore")

@@ -14,6 +14,7 @@ from horizonte import freq
 from horizonte.contracts import PREPARED, QUALITY
 from horizonte.params import Rules
 from horizonte.prepare.clean import affected, clean, clean_between
+from horizonte.prepare.grid import PHASE_ROWS, nanoseconds, phase
 from horizonte.store import observations, series
 from horizonte.store.annotations import read as read_annotations
 from horizonte.store.bulk import INSTANTS, INTEGERS, REALS, copy_in, read_series
@@ -27,6 +28,7 @@ _TICK = pd.Timedelta(1, "us")
 _WAITING = """SELECT DISTINCT unique_id FROM prepared.stale
     WHERE %s::text[] IS NULL OR unique_id = ANY(%s) ORDER BY 1"""
 _TAKE = "DELETE FROM prepared.stale WHERE unique_id = %s RETURNING starts_at, ends_at"
+_FIRST = "SELECT DISTINCT ds FROM observation WHERE unique_id = %s ORDER BY ds LIMIT %s"
 log = logging.getLogger(__name__)
 
 
@@ -121,12 +123,20 @@ def _refresh_one(
     rows = observations.current(
         conn, [name], ranges["reads_from"].min(), ranges["reads_until"].max()
     )
-    if rows.empty or not ((rows["ds"] - kept[0]) / step % 1 == 0).all():
+    on_grid = not ((nanoseconds(rows["ds"]) - kept[0].value) % step.value).any()
+    if rows.empty or not (on_grid or _stands(conn, name, step, kept[0])):
         return _rebuild_one(conn, declared, rules)
+    ranges["grid"] = kept[0]
     known = read_annotations(conn, _EVER, [name])
     cleaned = clean_between(rows, series=declared, rules=rules, ranges=ranges, annotations=known)
     spans = zip(ranges["starts_at"], ranges["ends_at"], strict=True)
     return sum(_write(conn, cleaned, name, *span) for span in spans)
+
+
+def _stands(conn: Connection, name: str, step: pd.Timedelta, at: pd.Timestamp) -> bool:
+    """Say whether the grid of all rows of ``name`` still has a cell that starts ``at``."""
+    first = [row[0] for row in conn.execute(_FIRST, (name, PHASE_ROWS)).fetchall()]
+    return phase(nanoseconds(pd.Series(first)), step.value) == at.value % step.value
 
 
 def _rebuild_one(conn: Connection, declared: pd.DataFrame, rules: Rules) -> int:

@@ -57,6 +57,34 @@ def test_duplicates(store: Connection) -> None:
     assert values(store, "dup/a") == [0, 1, 2, 3, 4]
 
 
+def test_a_refused_message_is_one_letter(store: Connection) -> None:
+    """Delivered again, in one batch or later, by whichever consumer, it is a duplicate."""
+    bad = [
+        Message("once/a", b'{"value": "broken", "n": 1}', ARRIVED.value),
+        Message("once/a", b"", ARRIVED.value),
+        Message("nowhere/a", b"7", ARRIVED.value),
+    ]
+    same = [Message(m.topic, bytes(bytearray(m.payload)), m.arrived + 1) for m in bad]
+    done = counts(intake("once").commit(store, [*bad, *same]))
+    assert done == {"once": (0, 2, 0, 2), UNROUTED: (0, 1, 0, 1)}
+    assert counts(intake("once").commit(store, same)) == {
+        "once": (0, 2, 0, 0),
+        UNROUTED: (0, 1, 0, 0),
+    }
+    assert (len(letters(store, "once/a")), len(letters(store, "nowhere/a"))) == (2, 1)
+
+
+def test_each_refused_reading_of_a_message_is_a_letter(store: Connection) -> None:
+    """Two bad readings of one value are two letters, also when the message comes twice."""
+    rule = {"topic": "many/+", "readings": "items", "id": "id"}
+    body = {"items": [{"id": n, "value": "broken", "ts": HOUR.isoformat()} for n in ("a", "b")]}
+    payload = json.dumps(body).encode()
+    for arrived in (0, 0, 1):
+        again = Message("many/x", bytes(bytearray(payload)), ARRIVED.value + arrived)
+        intake("many", topics=[rule]).commit(store, [again])
+    assert [value for value, _ in letters(store, "many/x")] == ["broken", "broken"]
+
+
 def test_a_redelivery_undoes_no_correction(store: Connection) -> None:
     """After a correction the first message again changes nothing, together or apart."""
     made = intake("again")

@@ -192,6 +192,23 @@ def test_annotations_are_kept_listed_and_respected_at_once(
     )
 
 
+def test_an_annotation_is_withdrawn(client: httpx.Client, conn: Connection, world: Any) -> None:
+    """Its values are trusted again at once, and what is in force is all that is listed."""
+    note = {
+        "unique_id": "site/b", "starts_at": "2025-03-01 00:00", "ends_at": "2025-03-01 06:00",
+        "kind": "planned_event",
+    }  # fmt: skip
+    told, listed = [], []
+    for row in (note, {**note, "withdrawn": True}, {**note, "withdrawn": True}):
+        answer = client.post("/annotations", json={"annotations": [row]}).json()
+        told.append((answer["rows"][0]["outcome"], answer["withdrawn"]))
+        kept = client.get("/annotations", params={"unique_id": "site/b"}).json()
+        rows = prepared.read(conn, ["site/b"])
+        listed.append((len(kept["annotations"]), (rows["quality"] == "planned_event").sum()))
+    assert told == [("added", 0), ("withdrawn", 1), ("unchanged", 0)]
+    assert listed == [(1, 6), (0, 0), (0, 0)]
+
+
 def test_annotations_of_nobody_are_problems(client: httpx.Client) -> None:
     """An unknown series is 404, a missing name 422, another shape 422."""
     problem(client.get("/annotations", params={"unique_id": "none"}), 404, "unknown-series")

@@ -18,6 +18,7 @@ from horizonte.model.families import expand
 from horizonte.model.forecaster import Forecaster
 from horizonte.model.train import Plan, Trained, train
 
+HOUR = pd.Timedelta("1h")
 FAMILIES = ["naive", "linear", "boosting"]
 Planted = dict[str, Callable[..., Any]]
 
@@ -199,6 +200,40 @@ def test_parallel_and_serial_backtests_are_equal(group: Group, folds: pd.DataFra
     )
     pd.testing.assert_frame_equal(one.backtest, both.backtest, check_exact=True)
     assert told == [1, 2]
+
+
+def test_a_forecast_is_not_held_against_another_sensor(group: Group, folds: pd.DataFrame) -> None:
+    """What a successor read is no actual of forecasts made before it; all else stays the same."""
+    names = {"PT1H": ["naive_day"]}
+    at = folds["cutoff"].iloc[5] + pd.Timedelta(hours=7)
+    changed = replace(group, replaced=[("street/one", at)])
+    before, after = (
+        backtest([g], folds, families=names, seed=7).backtest for g in (group, changed)
+    )
+    across = (before["unique_id"] == "street/one") & (before["cutoff"] < at) & (before["ds"] >= at)
+    assert 0 < across.sum() < len(before)
+    assert after.loc[across, "y"].isna().all()
+    pd.testing.assert_frame_equal(before[~across], after[~across])
+
+
+@pytest.mark.parametrize("seen", [0, 3, 200])
+def test_a_history_that_starts_late_still_trains(
+    street: pd.DataFrame, planted: Planted, seen: int
+) -> None:
+    """Where a sensor was replaced and little is known of it, its series is still answered."""
+    rows = street.copy()
+    late = (rows["unique_id"] == "street/one") & (rows["ds"] < rows["ds"].max() - seen * HOUR)
+    rows["y"] = rows["y"].mask(late)
+    made = planted["group"](rows, known=["rain"])
+    found = train(
+        [made],
+        planted["folds"](rows),
+        final={"PT1H": rows["ds"].max()},
+        plan=Plan(FAMILIES, seed=7),
+    )
+    answer = found.forecasters["PT1H"].predict(rows, horizon=24, known_future=None)
+    assert set(answer["unique_id"]) == {"street/one", "street/two"}
+    assert np.isfinite(answer[list(QUANTILE_COLUMNS)].to_numpy(float)).all()
 
 
 def test_a_family_that_breaks_is_named_and_the_rest_ships(

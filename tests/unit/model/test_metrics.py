@@ -80,6 +80,17 @@ def test_missing_actuals_drop_out() -> None:
     pd.testing.assert_series_equal(full, holed, check_names=False)
 
 
+def test_a_scale_ends_where_the_sensor_was_replaced() -> None:
+    """What another sensor read has no scaled score by it, and still an unscaled one."""
+    rows = backtest([10.0, 20.0, 30.0], [11.0, 17.0, 32.0])
+    ends = scale_of(2.0, 4.0).assign(until=CUTOFF + pd.Timedelta(hours=3))
+    found = metrics.scores(rows, scale=ends).set_index("bucket").loc["all"]
+    assert (found["mase"], found["rows"]) == (pytest.approx((1 + 3) / 2 / 2), 3)
+    assert found["wape"] == pytest.approx(6 / 60)
+    never = metrics.scores(rows, scale=ends.assign(until=pd.NaT))
+    pd.testing.assert_frame_equal(never, metrics.scores(rows, scale=scale_of(2.0, 4.0)))
+
+
 def test_point_models_have_no_interval_scores() -> None:
     """Without quantiles, mase stands and sql, coverage and width are null."""
     none = dict.fromkeys(QUANTILE_COLUMNS, np.nan)

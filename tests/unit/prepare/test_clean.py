@@ -8,6 +8,7 @@ from horizonte.contracts import PREPARED
 from horizonte.errors import NotFound
 from horizonte.params import Rules
 from horizonte.prepare.clean import clean
+from horizonte.prepare.comparable import comparable
 
 from .conftest import START, Declare, Observe
 
@@ -86,9 +87,77 @@ def test_annotations_to_ignore_empty_their_cells(
         }
     )
     found = clean(observe(range(8)), series=declare("s/x"), rules=rules, annotations=annotations)
-    assert quality(found) == ["ok", "ok", "ignored", *["ok"] * 5]
+    assert quality(found) == ["ok", "ok", "ignored", "ok", "ok", *["planned_event"] * 3]
     assert np.isnan(found["y"][2])
     assert found["y_raw"][2] == 2
+
+
+def noted(kind: str, start: int, end: int) -> pd.DataFrame:
+    """Return one annotation over cells [start, end)."""
+    return pd.DataFrame(
+        {
+            "unique_id": ["s/x"],
+            "starts_at": [START + start * HOUR],
+            "ends_at": [START + end * HOUR],
+            "kind": [kind],
+        }
+    )
+
+
+def test_a_planned_event_is_true_and_judges_nobody(
+    declare: Declare, observe: Observe, rules: Rules, noise: np.ndarray
+) -> None:
+    """Its values stay, unusual as they are, except beyond the limits; nothing is filled in it."""
+    noise[300:303], noise[305], noise[308] = 900.0, np.nan, 1e6
+    plain = {"series": declare("s/x", upper=1e4), "rules": rules}
+    assert "spike" in quality(clean(observe(noise), **plain))
+    found = clean(observe(noise), annotations=noted("planned_event", 298, 310), **plain)
+    event = quality(found)[298:310]
+    assert event == [*["planned_event"] * 7, "missing", *["planned_event"] * 2, "out_of_range",
+                     "planned_event"]  # fmt: skip
+    assert found["y"][300:303].tolist() == [900.0] * 3
+    assert found["y"][[305, 308]].isna().all()
+    assert set(quality(found)[:298] + quality(found)[310:]) == {"ok"}
+
+
+def test_rules_start_anew_with_another_sensor(
+    declare: Declare, observe: Observe, rules: Rules, noise: np.ndarray
+) -> None:
+    """Neither a run of equal values nor a filled gap reaches across a replacement."""
+    noise[300:340], noise[500] = noise[300], np.nan
+    plain = {"series": declare("s/x"), "rules": rules}
+    assert set(quality(clean(observe(noise), **plain))[300:340]) == {"flatline"}
+    notes = pd.concat([noted("sensor_replaced", c, c + 1) for c in (304, 308, 312, 501)])
+    found = clean(observe(noise), annotations=notes, **plain)
+    assert set(quality(found)[300:312]) == {"ok"}
+    assert set(quality(found)[312:340]) == {"flatline"}
+    assert quality(found)[500] == "missing"
+
+
+def test_each_sensor_is_cleaned_as_if_it_were_alone(
+    declare: Declare, observe: Observe, rules: Rules, noise: np.ndarray
+) -> None:
+    """The rows on either side of a replacement are what cleaning them alone gives."""
+    noise[480:] = 5 * noise[480:] + 400
+    plain = {"series": declare("s/x"), "rules": rules}
+    rows = observe(noise)
+    whole = clean(rows, annotations=noted("sensor_replaced", 480, 481), **plain)
+    parts = [clean(part, **plain) for part in (rows[:480], rows[480:])]
+    pd.testing.assert_frame_equal(whole, pd.concat(parts, ignore_index=True))
+
+
+def test_without_annotations_nothing_changes(
+    declare: Declare, observe: Observe, rules: Rules, noise: np.ndarray
+) -> None:
+    """No annotations, and those of another series, give the frame that none at all gives."""
+    noise[100], noise[300:340], noise[500:502] = 800.0, 7.0, np.nan
+    plain = {"series": declare("s/x"), "rules": rules}
+    bare = clean(observe(noise), **plain)
+    others = noted("sensor_replaced", 200, 201).assign(unique_id="s/y")
+    for notes in (others, others.iloc[:0]):
+        pd.testing.assert_frame_equal(clean(observe(noise), annotations=notes, **plain), bare)
+        assert comparable(bare, notes) is bare
+    assert comparable(bare, None) is bare
 
 
 def test_until_ends_what_is_not_known_ahead(

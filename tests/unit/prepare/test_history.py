@@ -69,7 +69,7 @@ def test_what_came_later_changes_nothing(seed: int, hour: int, loud: bool) -> No
 
 
 def test_annotations_count_from_when_they_were_made() -> None:
-    """An ignore that was noted later does not change what was known before."""
+    """An ignore counts from when it was noted until it was withdrawn, at whatever instant read."""
     rows = revisions(1)
     note = pd.DataFrame(
         {
@@ -79,11 +79,14 @@ def test_annotations_count_from_when_they_were_made() -> None:
             "kind": ["ignore"],
             "note": ["broken"],
             "available_at": [START + 500 * HOUR],
+            "withdrawn_at": [START + 700 * HOUR],
         }
     )
     archive = Archive.of(rows, series=SERIES, rules=RULES, annotations=note)
     assert "ignored" not in set(archive.at(START + 499 * HOUR)["quality"])
-    assert "ignored" in set(archive.at(START + 500 * HOUR)["quality"])
+    for hours in (500, 699):
+        assert "ignored" in set(archive.at(START + hours * HOUR)["quality"])
+    assert "ignored" not in set(archive.at(START + 700 * HOUR)["quality"])
 
 
 def test_series_that_are_not_declared_are_left_out() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from horizonte.params import Rules
 from horizonte.prepare.clean import affected, clean, clean_between, reach
+from horizonte.prepare.grid import phase
 
 from .conftest import START, declare
 
@@ -26,6 +27,11 @@ batch = st.tuples(
     st.integers(1, 400),
     st.sampled_from(["walk", "noise", "stuck", "zero", "coarse", "far", "impossible"]),
     st.integers(0, 2**32 - 1),
+)
+note = st.tuples(
+    st.integers(0, SIZE),
+    st.integers(1, 60),
+    st.sampled_from(["ignore", "shutdown", "sensor_replaced", "planned_event"]),
 )
 
 
@@ -51,6 +57,10 @@ def refresh(
 ) -> pd.DataFrame:
     """Rebuild of ``prepared`` what ``affected`` names, reading of ``y`` only what it allows."""
     first, last = y.index.min(), y.index.max()
+    stands = phase(y.index.as_unit("ns").asi8, HOUR.value)
+    if len(prepared) and prepared["ds"].iloc[0].value % HOUR.value != stands:
+        prepared = prepared.iloc[:0]  # the grid moved: all of it is made anew
+    grid = START.floor("h") + pd.Timedelta(stands, "ns")
     grown = (
         [(first, prepared["ds"].min()), (prepared["ds"].max(), last)]
         if len(prepared)
@@ -59,45 +69,58 @@ def refresh(
     new = pd.DataFrame(grown, columns=["starts_at", "ends_at"]).assign(unique_id="s/x")
     found = affected(pd.concat([touched, new]), rules=RULES, series=SERIES)
     for part in found.itertuples():
+        start = max(part.starts_at, first - HOUR + TICK)
         read = y[(y.index >= part.reads_from) & (y.index < part.reads_until)]
         ranges = pd.DataFrame(
             {
                 "unique_id": ["s/x"],
-                "starts_at": [max(part.starts_at, first)],
+                "starts_at": [start],
                 "ends_at": [min(part.ends_at, last + TICK)],
+                "grid": [grid],
             }
         )
         made = clean_between(
             rows_of(read), series=SERIES, rules=RULES, ranges=ranges, annotations=notes
         )
-        inside = (prepared["ds"] >= part.starts_at) & (prepared["ds"] < part.ends_at)
+        inside = (prepared["ds"] >= start) & (prepared["ds"] < part.ends_at)
         kept = [p for p in (prepared[~inside], made) if len(p)]
         prepared = pd.concat(kept).sort_values("ds", ignore_index=True)
     return prepared
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(batches=st.lists(batch, min_size=1, max_size=7), ignored=st.integers(0, SIZE))
-def test_incremental_equals_full(batches: list[tuple[int, int, str, int]], ignored: int) -> None:
-    """After any sequence of batches, late rows, corrections and an annotation both are equal."""
+@given(
+    batches=st.lists(batch, min_size=1, max_size=7),
+    noted=st.lists(note, min_size=1, max_size=4),
+    withdrawn=st.integers(0, 4),
+    jitter=st.sampled_from([0, 0, 60, 3_599]),
+)
+def test_incremental_equals_full(
+    batches: list[tuple[int, int, str, int]],
+    noted: list[tuple[int, int, str]],
+    withdrawn: int,
+    jitter: int,
+) -> None:
+    """After any batches, late rows, corrections, annotations and withdrawals both are equal.
+
+    Also for a sensor whose times are up to ``jitter`` seconds off, in and out of order.
+    """
     y, prepared = pd.Series(dtype=float), pd.DataFrame({"ds": pd.to_datetime([], utc=True)})
     notes = pd.DataFrame(
-        {
-            "unique_id": ["s/x"],
-            "starts_at": [START + HOUR * ignored],
-            "ends_at": [START + HOUR * (ignored + 30)],
-            "kind": ["ignore"],
-        }
+        [("s/x", START + HOUR * at, START + HOUR * (at + n), kind) for at, n, kind in noted],
+        columns=["unique_id", "starts_at", "ends_at", "kind"],
     )
     known = notes.iloc[:0]
     for at, count, kind, seed in batches:
-        ds = pd.DatetimeIndex(START + HOUR * np.arange(at, min(at + count, SIZE)))
+        off = np.random.default_rng(seed).integers(0, jitter + 1, SIZE)[:count].astype("m8[s]")
+        whole_hours = np.arange(at, min(at + count, SIZE)).astype("m8[h]")
+        ds = START + pd.TimedeltaIndex(whole_hours + off[: len(whole_hours)])
         new = pd.Series(values(kind, len(ds), seed), index=ds)
         y = new.combine_first(y) if len(y) else new
         touched = pd.DataFrame({"unique_id": "s/x", "starts_at": ds, "ends_at": ds + TICK})
         prepared = refresh(prepared, y, touched, known)
-    known = notes
-    prepared = refresh(prepared, y, notes[["unique_id", "starts_at", "ends_at"]], known)
+    for known in (notes, notes.iloc[withdrawn:]):
+        prepared = refresh(prepared, y, notes[["unique_id", "starts_at", "ends_at"]], known)
     whole = clean(rows_of(y), series=SERIES, rules=RULES, annotations=known)
     pd.testing.assert_frame_equal(prepared, whole)
 

@@ -1,0 +1,40 @@
+"""What people know, applied to what models read: which values say something of the ordinary course.
+
+The values of a planned event are true and stay in the prepared database, but a model that learnt
+from them, or looked back on them, would expect the next event on an ordinary day: no model reads
+them, neither in training nor in serving. What a sensor read before it was replaced cannot be
+compared with what its successor reads: a model's history starts with the present sensor.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from horizonte.prepare.cleaner import PLANNED, REPLACED
+
+
+def in_force(annotations: pd.DataFrame, instant: pd.Timestamp) -> pd.DataFrame:
+    """Return the ANNOTATION rows that were known at ``instant`` and not withdrawn by then."""
+    known, gone = annotations["available_at"], annotations["withdrawn_at"]
+    return annotations[(known <= instant) & ~(gone <= instant)]
+
+
+def comparable(prepared: pd.DataFrame, annotations: pd.DataFrame | None) -> pd.DataFrame:
+    """Return PREPARED with ``y`` null where no model may read it; ``annotations`` are in force.
+
+    That is in planned events, and before the newest replacement of the series' sensor within
+    its grid. Without such annotations the answer equals ``prepared``.
+    """
+    hidden = prepared["quality"].isin(PLANNED)
+    if annotations is not None:
+        last = prepared.groupby("unique_id", observed=True)["ds"].max()
+        for unique_id, at in replacements(annotations):
+            if unique_id in last.index and at <= last[unique_id]:
+                hidden |= (prepared["unique_id"] == unique_id) & (prepared["ds"] < at)
+    return prepared.assign(y=prepared["y"].mask(hidden)) if hidden.any() else prepared
+
+
+def replacements(annotations: pd.DataFrame) -> list[tuple[str, pd.Timestamp]]:
+    """Return which series had their sensor replaced, and when, in order."""
+    rows = annotations[annotations["kind"].isin(REPLACED)].sort_values(["unique_id", "starts_at"])
+    return list(zip(rows["unique_id"].astype(str), rows["starts_at"], strict=True))
