@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import psycopg
@@ -189,5 +190,5 @@ class Follower(threading.Thread):
 
 
 def _acknowledge(held: Held) -> None:
-    for _, (client, packet, qos) in held:
-        client.ack(packet, qos)
+    for link, own in groupby(held, key=lambda one: one[1][0]):
+        link.acknowledge(number for _, (_, number) in own)
