@@ -131,6 +131,23 @@ class Intake:
 
     def _of_source(self, messages: Sequence[Message], own: list[tuple[int, Match]]) -> Understood:
         letters: list[tuple[object, ...]] = []
+        source, frames = own[0][1].source, []
+        for gathered in self._by_rule(messages, own, letters):
+            arrived = np.array([messages[place].arrived for place in gathered.places], np.int64)
+            found = typed(gathered.columns, arrived, source, unit=gathered.rule.timestamp_unit)
+            letters += [_letter(messages[gathered.places[p]], *why) for p, *why in found.letters]
+            frames.append(_rows(found.rows, gathered))
+        whole = pd.concat(frames) if len(frames) > 1 else frames[0] if frames else none()
+        ordered = whole if len(frames) < 2 else whole.sort_values("at", kind="stable")
+        return Understood(source, ordered.reset_index(drop=True), _letters(letters))
+
+    def _by_rule(
+        self,
+        messages: Sequence[Message],
+        own: list[tuple[int, Match]],
+        letters: list[tuple[object, ...]],
+    ) -> list[_Gathered]:
+        """Return the readings of each rule; what is no message at all is added to ``letters``."""
         rules: dict[int, _Gathered] = {}
         for place, match in own:
             message, rule = messages[place], match.rule
@@ -143,15 +160,7 @@ class Intake:
                 self.gaps.see(message.topic, at(nodes[0], rule.sequence))
             gathered = rules.get(id(rule)) or rules.setdefault(id(rule), _Gathered(rule))
             gathered.add(nodes, place, match.key, delivery_key(message.topic, message.payload))
-        source, frames = own[0][1].source, []
-        for gathered in rules.values():
-            arrived = np.array([messages[place].arrived for place in gathered.places], np.int64)
-            found = typed(gathered.columns, arrived, source, unit=gathered.rule.timestamp_unit)
-            letters += [_letter(messages[gathered.places[p]], *why) for p, *why in found.letters]
-            frames.append(_rows(found.rows, gathered))
-        whole = pd.concat(frames) if len(frames) > 1 else frames[0] if frames else none()
-        ordered = whole if len(frames) < 2 else whole.sort_values("at", kind="stable")
-        return Understood(source, ordered.reset_index(drop=True), _letters(letters))
+        return list(rules.values())
 
 
 class _Gathered:
