@@ -66,6 +66,11 @@ class Topic(_Fields):
         return self
 
     @property
+    def bare(self) -> bool:
+        """Whether a message may be a bare number: it is JSON too."""
+        return self.readings is None and self.id is None and self.value == "value"
+
+    @property
     def wildcards(self) -> int:
         """Return how many levels of the filter are wildcards."""
         return sum(level in "+#" for level in self.topic.split("/") if level)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import psycopg
-from numpy.typing import NDArray
 
 from horizonte.ingest import live
-from horizonte.ingest.feeds import TimeUnit
+from horizonte.ingest.feeds import Topic
 from horizonte.ingest.gaps import Gaps
 from horizonte.ingest.live import Accepted, Origin
-from horizonte.ingest.messages import Raw, Refused, readings
+from horizonte.ingest.messages import Columns, Refused, at, columns, readings
 from horizonte.ingest.resolve import typed
 from horizonte.ingest.sources import Source
 from horizonte.ingest.topics import Match, Router
@@ -42,7 +40,7 @@ class Understood(NamedTuple):
     """What the messages of one source say: rows as ``live.accept`` takes them, and letters."""
 
     source: Source
-    rows: pd.DataFrame  # ROWS, topic, payload, arrived_at
+    rows: pd.DataFrame  # ROWS, and at: the place of its message
     letters: pd.DataFrame  # LETTER
 
 
@@ -62,10 +60,10 @@ class Intake:
         done: Done = {}
         with conn.transaction():
             for part in self.understood(messages):
-                origin = Origin("stream", "mqtt", part.source, _latest(messages))
+                origin = Origin("stream", "mqtt", part.source, _latest(messages), messages)
                 if part.source.name not in self._declared and part.source.topics:
                     live.declare(conn, part.source)
-                accepted = live.accept(conn, part.rows, part.letters, origin=origin)
+                accepted = live.accept(conn, part.rows, part.letters, origin=origin, each=False)
                 done[part.source.name] = part.rows, accepted
         self._declared |= set(done)
         return done
@@ -92,48 +90,78 @@ class Intake:
         source = match.source if match else nobody()
         reason = f"could not be stored ({type(why).__name__}: {why})"[:500]
         letter = _letter(message, None, reason, "report it: it should have had a reason of its own")
-        letters = pd.DataFrame([letter], columns=list(LETTER))
+        letters = _letters([letter])
         origin = Origin("stream", "mqtt", source, _latest([message]))
         return {source.name: (none(), live.accept(conn, none(), letters, origin=origin))}
 
     def understood(self, messages: Sequence[Message]) -> list[Understood]:
         """Return what ``messages`` say, source by source."""
-        routed = [(place, self.router.match(m.topic)) for place, m in enumerate(messages)]
-        lost = [messages[place] for place, match in routed if match is None]
-        named = sorted(
-            ((place, match) for place, match in routed if match is not None),
-            key=lambda pair: pair[1].source.name,
-        )
-        parts = [
-            self._of_source(messages, list(own))
-            for _, own in groupby(named, key=lambda pair: pair[1].source.name)
-        ]
+        lost: list[Message] = []
+        named: dict[str, list[tuple[int, Match]]] = {}
+        for place, message in enumerate(messages):
+            if match := self.router.match(message.topic):
+                named.setdefault(match.source.name, []).append((place, match))
+            else:
+                lost.append(message)
+        parts = [self._of_source(messages, named[name]) for name in sorted(named)]
         return [*parts, *([_unrouted(lost)] if lost else [])]
 
     def _of_source(self, messages: Sequence[Message], own: list[tuple[int, Match]]) -> Understood:
-        by_rule: dict[TimeUnit | None, list[tuple[int, str, Raw]]] = {}
         letters: list[tuple[object, ...]] = []
+        source, frames = own[0][1].source, []
+        for gathered in self._by_rule(messages, own, letters):
+            arrived = np.array([messages[place].arrived for place in gathered.places], np.int64)
+            found = typed(gathered.columns, arrived, source, unit=gathered.rule.timestamp_unit)
+            letters += [_letter(messages[gathered.places[p]], *why) for p, *why in found.letters]
+            frames.append(_rows(found.rows, gathered))
+        whole = pd.concat(frames) if len(frames) > 1 else frames[0] if frames else none()
+        ordered = whole if len(frames) < 2 else whole.sort_values("at", kind="stable")
+        return Understood(source, ordered.reset_index(drop=True), _letters(letters))
+
+    def _by_rule(
+        self,
+        messages: Sequence[Message],
+        own: list[tuple[int, Match]],
+        letters: list[tuple[object, ...]],
+    ) -> list[_Gathered]:
+        """Return the readings of each rule; what is no message at all is added to ``letters``."""
+        rules: dict[int, _Gathered] = {}
         for place, match in own:
-            message = messages[place]
+            message, rule = messages[place], match.rule
             try:
-                raws = readings(message.payload, match.rule, match.key)
+                nodes = readings(message.payload, rule)
             except Refused as why:
                 letters.append(_letter(message, why.value, why.reason, why.fix))
                 continue
-            if raws:
-                self.gaps.see(message.topic, raws[0].sequence)
-            key = delivery_key(message.topic, message.payload)
-            rows = by_rule.setdefault(match.rule.timestamp_unit, [])
-            rows += [(place, f"{key}:{i}" if i else key, raw) for i, raw in enumerate(raws)]
-        source, frames = own[0][1].source, []
-        for unit, rows in by_rule.items():
-            at = np.array([messages[place].arrived for place, _, _ in rows], np.int64)
-            found = typed([raw for _, _, raw in rows], at, source, unit=unit)
-            letters += [_letter(messages[rows[p][0]], *why) for p, *why in found.letters]
-            frames.append(_rows(found.rows, rows, messages))
-        whole = pd.concat(frames) if len(frames) > 1 else frames[0] if frames else none()
-        ordered = whole.sort_values("at", kind="stable", ignore_index=True)
-        return Understood(source, ordered, pd.DataFrame(letters, columns=list(LETTER)))
+            if nodes and rule.sequence:
+                self.gaps.see(message.topic, at(nodes[0], rule.sequence))
+            gathered = rules.get(id(rule)) or rules.setdefault(id(rule), _Gathered(rule))
+            gathered.add(nodes, place, match.key, delivery_key(message.topic, message.payload))
+        return list(rules.values())
+
+
+class _Gathered:
+    """The readings of one rule's messages: what each is, of which message, and its delivery key."""
+
+    def __init__(self, rule: Topic) -> None:
+        self.rule = rule
+        self.nodes: list[Any] = []
+        self.places: list[int] = []
+        self.topic_keys: list[str | None] = []
+        self.delivery_keys: list[str] = []
+
+    def add(self, nodes: list[Any], place: int, topic_key: str | None, delivery: str) -> None:
+        """Take the ``nodes`` of the message at ``place``."""
+        count = len(nodes)
+        self.nodes += nodes
+        self.places += [place] * count
+        self.topic_keys += [topic_key] * count
+        if count:
+            self.delivery_keys += [delivery, *[f"{delivery}:{i}" for i in range(1, count)]]
+
+    @property
+    def columns(self) -> Columns:
+        return columns(self.nodes, self.topic_keys, self.rule)
 
 
 def delivery_key(topic: str, payload: bytes) -> str:
@@ -142,26 +170,16 @@ def delivery_key(topic: str, payload: bytes) -> str:
     return hashlib.blake2b(text, digest_size=12).hexdigest()
 
 
-def _rows(
-    rows: pd.DataFrame, given: list[tuple[int, str, Raw]], messages: Sequence[Message]
-) -> pd.DataFrame:
+def _rows(rows: pd.DataFrame, gathered: _Gathered) -> pd.DataFrame:
     kept = rows["place"].to_numpy()
-    at = np.array([place for place, _, _ in given], np.int64)[kept]
-    keys = _objects([key for _, key, _ in given])[kept]
+    keys = np.array(gathered.delivery_keys, object)[kept]
     keys[rows["stamped"].to_numpy()] = None  # without a time each arrival is a reading of its own
-    return rows[["unique_id", "ds", "y", "stamped"]].assign(
-        at=at,
-        delivery_key=keys,
-        topic=_objects([message.topic for message in messages])[at],
-        payload=_objects([message.payload for message in messages])[at],
-        arrived_at=_instant([message.arrived for message in messages])[at],
-    )
+    at = np.array(gathered.places, np.int64)[kept]
+    return rows[["unique_id", "ds", "y", "stamped"]].assign(delivery_key=keys, at=at)
 
 
-def _objects(values: list[Any]) -> NDArray[np.object_]:
-    found = np.empty(len(values), object)
-    found[:] = values
-    return found
+def _letters(found: list[tuple[object, ...]]) -> pd.DataFrame:
+    return pd.DataFrame(found, columns=list(LETTER))
 
 
 def _together(first: Done, second: Done) -> Done:
@@ -176,8 +194,8 @@ def _together(first: Done, second: Done) -> Done:
 
 def none() -> pd.DataFrame:
     """Return no rows, with the columns that ``live.accept`` takes."""
-    nothing = pd.DataFrame({name: [] for name in (*ROWS, "at", *LETTER[:3])})
-    return nothing.astype({"ds": "datetime64[ns, UTC]", "stamped": bool, "y": float})
+    nothing = pd.DataFrame({name: [] for name in (*ROWS, "at")})
+    return nothing.astype({"ds": "datetime64[ns, UTC]", "stamped": bool, "y": float, "at": int})
 
 
 def _letter(message: Message, value: object, reason: str, fix: str) -> tuple[object, ...]:
@@ -188,16 +206,12 @@ def _letter(message: Message, value: object, reason: str, fix: str) -> tuple[obj
 def _unrouted(messages: list[Message]) -> Understood:
     fix = "declare topics for it in sources.yaml"
     letters = [_letter(m, m.topic, "no rule fits this topic", fix) for m in messages]
-    return Understood(nobody(), none(), pd.DataFrame(letters, columns=list(LETTER)))
+    return Understood(nobody(), none(), _letters(letters))
 
 
 def nobody() -> Source:
     """Return the source of what belongs to none that is declared."""
     return Source.model_validate({"name": UNROUTED, "freq": "PT1S", "new_series": 1})
-
-
-def _instant(nanoseconds: list[int]) -> pd.DatetimeIndex:
-    return pd.to_datetime(np.array(nanoseconds, np.int64), unit="ns", utc=True)
 
 
 def _latest(messages: Sequence[Message]) -> pd.Timestamp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,19 +20,23 @@ CROWDED = "more new series than source {} may register"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where readings came from: a stream or request by name, the source, and when they arrived."""
+    """Where readings came from: a stream or request by name, the source, and when they arrived.
+
+    ``messages`` (topic, payload, arrival in ns) are those that ``at`` of the rows counts.
+    """
 
     kind: Literal["stream", "request"]
     name: str
     source: Source
     arrived: pd.Timestamp
+    messages: Sequence[tuple[str, bytes, int]] = ()
 
 
 @dataclass(frozen=True)
 class Accepted:
     """What became of readings: ``outcome`` by the index of the rows given, and the counts.
 
-    ``outcome`` says accepted, unchanged, corrected or refused.
+    ``outcome`` says accepted, unchanged, corrected or refused; empty where nobody asked.
     """
 
     batch_id: int
@@ -50,14 +55,20 @@ class Accepted:
 
 
 def accept(
-    conn: Connection, rows: pd.DataFrame, letters: pd.DataFrame, *, origin: Origin
+    conn: Connection,
+    rows: pd.DataFrame,
+    letters: pd.DataFrame,
+    *,
+    origin: Origin,
+    each: bool = True,
 ) -> Accepted:
     """Store ``rows`` (unique_id, ds, y, stamped, delivery_key) in their order, and ``letters``.
 
     One transaction: after it all of them are there, before it none. A delivery that was seen
     before changes nothing; another value for an instant is a correction, also within ``rows``.
     Series that the source does not declare are registered while it allows more, and refused
-    beyond. ``letters`` are as ``ledger.refuse`` takes them.
+    beyond. ``letters`` are as ``ledger.refuse`` takes them. What became of ``each`` row costs a
+    look at all of them.
     """
     source = origin.source
     with conn.transaction():
@@ -65,15 +76,21 @@ def accept(
             conn, source=source.name, kind=origin.kind, name=origin.name, sha256=None
         )
         crowded = _register(conn, rows, source)
-        kept = rows[~rows["unique_id"].isin(crowded)]
-        counts, outcome = Counts(), pd.Series("refused", index=rows.index, dtype=object)
-        for turn in _turns(kept):
-            arrival = origin.arrived if source.clock == "wall" else None
-            some, fate = observations.append_each(conn, turn, batch=batch, arrival=arrival)
-            counts, outcome[turn.index] = counts + some, fate
-        again = kept.index[outcome[kept.index] == "refused"]  # the same delivery twice in one batch
-        counts, outcome[again] = counts + Counts(unchanged=len(again)), "unchanged"
-        parts = [part for part in (letters, _crowded(rows, crowded, source)) if len(part)]
+        lost = rows[rows["unique_id"].isin(crowded)] if crowded else rows[:0]
+        kept = rows.drop(lost.index) if crowded else rows
+        arrival = origin.arrived if source.clock == "wall" else None
+        counts, fates = Counts(), []
+        for turn in (turns := _turns(kept)):
+            if each:
+                some, fate = observations.append_each(conn, turn, batch=batch, arrival=arrival)
+                fates.append(fate)
+            else:
+                some = observations.append(conn, turn, batch=batch, arrival=arrival)
+            counts += some
+        # The rest of what is kept is the same delivery twice in one batch.
+        counts += Counts(unchanged=len(kept) - sum(map(len, turns)))
+        outcome = _outcome(rows, lost, fates) if each else _UNASKED
+        parts = [part for part in (letters, _crowded(lost, origin)) if len(part)]
         refused = pd.concat(parts, ignore_index=True) if parts else letters
         told = ledger.refuse(conn, batch, refused) if len(refused) else 0
         counts += Counts(unchanged=len(refused) - told)  # of messages that came before
@@ -121,13 +138,28 @@ def _register(conn: Connection, rows: pd.DataFrame, source: Source) -> set[str]:
     return set(new[room:])
 
 
-def _crowded(rows: pd.DataFrame, crowded: set[str], source: Source) -> pd.DataFrame:
-    lost = rows[rows["unique_id"].isin(crowded)]
-    return pd.DataFrame(
+def _outcome(rows: pd.DataFrame, lost: pd.DataFrame, fates: list[pd.Series[str]]) -> pd.Series[str]:
+    outcome = pd.Series("unchanged", index=rows.index, dtype=object)
+    outcome[lost.index] = "refused"
+    for fate in fates:
+        outcome[fate.index] = fate
+    return outcome
+
+
+def _crowded(lost: pd.DataFrame, origin: Origin) -> pd.DataFrame:
+    source = origin.source
+    letters = pd.DataFrame(
         {
             "value": lost["unique_id"],
             "reason": CROWDED.format(f"{source.name} ({source.new_series})"),
             "fix": "declare them, or raise new_series",
-            **{name: lost[name] for name in ("topic", "payload", "arrived_at") if name in lost},
         }
     )
+    if not origin.messages or lost.empty:
+        return letters
+    topics, payloads, arrived = zip(*(origin.messages[at] for at in lost["at"]), strict=True)
+    when = pd.to_datetime(list(arrived), unit="ns", utc=True)
+    return letters.assign(topic=topics, payload=payloads, arrived_at=when)
+
+
+_UNASKED: pd.Series[str] = pd.Series(dtype=object)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
+
+import orjson
 
 from horizonte.ingest.feeds import Topic
 
@@ -14,12 +16,24 @@ NO_FIELD: Any = object()
 
 
 class Raw(NamedTuple):
-    """One reading as it came: the key of its series, and what stood for value, time, sequence."""
+    """One reading as it came: the key of its series, and what stood for value and time."""
 
     key: object
     value: object
     timestamp: object  # None: it has no time of its own
-    sequence: object
+
+
+class Columns(NamedTuple):
+    """Many raw readings side by side: many small tuples would cost more than what is in them."""
+
+    keys: list[Any]
+    values: list[Any]
+    timestamps: list[Any]
+
+    @classmethod
+    def of(cls, raws: Iterable[Raw]) -> Columns:
+        """Return ``raws`` as columns."""
+        return cls(*map(list, zip(*raws, strict=True))) if (raws := list(raws)) else cls([], [], [])
 
 
 class Refused(Exception):
@@ -30,24 +44,48 @@ class Refused(Exception):
         self.value, self.reason, self.fix = value, reason, fix
 
 
-def readings(payload: bytes, rule: Topic, key: str | None) -> list[Raw]:
-    """Return the raw readings of ``payload``; raise Refused when it is not what ``rule`` says."""
+def readings(payload: bytes, rule: Topic) -> list[Any]:
+    """Return the nodes of ``payload``, a reading each; raise Refused when it is not as ``rule`` says.
+
+    A bare number stands where its rule looks for the value. ``columns`` takes the nodes apart.
+    """
     if len(payload) > MAX_BYTES:
         fix = f"send at most {MAX_BYTES:,} bytes a message"
         raise Refused(payload[:64], f"a message of {len(payload):,} bytes", fix)
-    text = _text(payload)
     if rule.payload == "number":
-        return [Raw(key, text.strip(), None, None)]
-    found = _inside(parsed(text), rule)
+        return [_text(payload).strip()]
+    found = _inside(parsed(payload), rule)
     if len(found) > MAX_READINGS:
-        raise Refused(
-            text[:64], f"{len(found):,} readings in a message", f"send at most {MAX_READINGS:,}"
-        )
-    return list(_raw(found, rule, key))
+        why = f"{len(found):,} readings in a message"
+        raise Refused(payload[:64], why, f"send at most {MAX_READINGS:,}")
+    return found
 
 
-def parsed(text: str) -> Any:
-    """Return ``text`` as JSON; raise Refused for what is none, NaN and Infinity included."""
+def columns(nodes: list[Any], keys: list[Any], rule: Topic) -> Columns:
+    """Return what the ``nodes`` of one rule say; ``keys`` are those of their topics."""
+    nothing: list[Any] = [None] * len(nodes)
+    if rule.payload == "number":
+        return Columns(keys, nodes, nothing)
+    return Columns(
+        _column(nodes, rule.id, NO_FIELD) if rule.id else keys,
+        _column(nodes, rule.value, NO_FIELD),
+        _column(nodes, rule.timestamp, None) if rule.timestamp else nothing,
+    )
+
+
+def parsed(payload: bytes) -> Any:
+    """Return ``payload`` as JSON; raise Refused for what is none, NaN and Infinity included.
+
+    Whole numbers beyond 64 bits may come back as reals, as they do from other parsers.
+    """
+    try:
+        return orjson.loads(payload)
+    except (ValueError, RecursionError):
+        return _slowly(_text(payload))
+
+
+def _slowly(text: str) -> Any:
+    """Return what is JSON only to Python (1e400, half characters), or say why it is none."""
     try:
         return _DECODER.decode(text)
     except RecursionError:
@@ -79,28 +117,20 @@ def _no_constant(name: str) -> None:
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)  # json.loads would build one a message
 
 
-def _inside(node: object, rule: Topic) -> list[object]:
+def _inside(node: Any, rule: Topic) -> list[Any]:
     if rule.readings is not None:
         node = at(node, rule.readings)
         if not isinstance(node, list):
             raise Refused(
                 rule.readings, "no array of readings there", "correct readings in the mapping"
             )
-    return node if isinstance(node, list) else [node]
+    found = node if isinstance(node, list) else [node]
+    if len(found) == 1 and not isinstance(found[0], dict) and rule.bare:
+        return [{rule.value: found[0]}]
+    return found
 
 
-def _raw(found: list[object], rule: Topic, key: str | None) -> Iterator[Raw]:
-    bare = rule.readings is None and rule.id is None and len(found) == 1
-    for node in found:
-        if bare and not isinstance(node, dict) and rule.value == "value":
-            yield Raw(key, node, None, None)  # a bare number is JSON too
-            continue
-        own = at(node, rule.id) if rule.id else key
-        stamp = at(node, rule.timestamp) if rule.timestamp else None
-        sequence = at(node, rule.sequence) if rule.sequence else None
-        yield Raw(
-            own,
-            at(node, rule.value),
-            None if stamp is NO_FIELD else stamp,
-            None if sequence is NO_FIELD else sequence,
-        )
+def _column(nodes: list[Any], path: str, absent: object) -> list[Any]:
+    if "." not in path:
+        return [n.get(path, absent) if type(n) is dict else absent for n in nodes]
+    return [absent if (found := at(n, path)) is NO_FIELD else found for n in nodes]

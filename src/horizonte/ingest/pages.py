@@ -74,7 +74,7 @@ def _objects(whole: Any, endpoint: Endpoint, url: str) -> Iterator[tuple[int, Ra
         key = at(node, endpoint.id) if endpoint.id else endpoint.series
         stamp = at(node, endpoint.timestamp) if endpoint.timestamp else None
         stamp = "" if endpoint.timestamp and stamp in (None, NO_FIELD) else stamp
-        yield place, Raw(key, at(node, endpoint.value), stamp, None)
+        yield place, Raw(key, at(node, endpoint.value), stamp)
 
 
 def _csv(text: str, source: Source, url: str) -> Iterator[tuple[int, Raw]]:
@@ -95,7 +95,7 @@ def _csv(text: str, source: Source, url: str) -> Iterator[tuple[int, Raw]]:
                 if (value := (row[column] or "").strip()) not in source.missing:
                     name = row[endpoint.id] if endpoint.id else key
                     stamp = (row[endpoint.timestamp] or "") if endpoint.timestamp else None
-                    yield table.line_num, Raw(name, value, stamp, None)
+                    yield table.line_num, Raw(name, value, stamp)
     except csv.Error as why:
         raise DataFault(shown(url), str(why), "CSV", "check delimiter") from None
 

@@ -18,6 +18,7 @@ from horizonte.ingest import fetch, live, pages
 from horizonte.ingest.feeds import Endpoint
 from horizonte.ingest.fetch import Client, Page
 from horizonte.ingest.live import Accepted, Origin
+from horizonte.ingest.messages import Columns
 from horizonte.ingest.pages import Read
 from horizonte.ingest.resolve import typed
 from horizonte.ingest.sources import Source
@@ -175,7 +176,7 @@ def _store(
     source, now = where
     endpoint, instant = _endpoint(source), pd.Timestamp(now)
     arrived = np.full(len(found.raws), instant.value, np.int64)
-    said = typed(found.raws, arrived, source, unit=endpoint.timestamp_unit)
+    said = typed(Columns.of(found.raws), arrived, source, unit=endpoint.timestamp_unit)
     rows = said.rows.drop(columns="place").assign(delivery_key=None)
     told = sorted((found.places[place], *why) for place, *why in said.letters)
     letters = pd.DataFrame(told, columns=["row", "value", "reason", "fix"])

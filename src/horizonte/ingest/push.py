@@ -14,7 +14,7 @@ import pandas as pd
 from horizonte.ingest import live
 from horizonte.ingest.intake import nobody
 from horizonte.ingest.live import Accepted, Origin
-from horizonte.ingest.messages import NO_FIELD, Raw
+from horizonte.ingest.messages import NO_FIELD, Columns, Raw
 from horizonte.ingest.owners import Owned, declared_ids, owners
 from horizonte.ingest.resolve import LONGEST_KEY, typed
 from horizonte.ingest.sources import Source
@@ -125,8 +125,8 @@ def _store(
     conn: Connection, rows: Mapping[int, dict[str, Any]], owned: Owned, door: Door
 ) -> dict[int, Fate]:
     places = list(rows)
-    raws = [Raw(r["unique_id"], r.get("y", NO_FIELD), r["ds"], None) for r in rows.values()]
-    arrived = np.full(len(raws), door.now.value, np.int64)
+    raws = Columns.of(Raw(r["unique_id"], r.get("y", NO_FIELD), r["ds"]) for r in rows.values())
+    arrived = np.full(len(rows), door.now.value, np.int64)
     found = typed(raws, arrived, owned.reader, unit=None)
     at = [places[place] for place in found.rows["place"]]
     keys = [None if door.key is None else _key(door.key, p, rows[p]) for p in at]

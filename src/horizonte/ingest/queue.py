@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from horizonte.ingest.intake import Message
@@ -27,23 +28,25 @@ class Waiting(Generic[Origin]):
     def __len__(self) -> int:
         return len(self._held)
 
-    def put(self, message: Message, origin: Origin) -> bool:
-        """Add a message, waiting while there is no room; return False when closed meanwhile.
+    @property
+    def room(self) -> bool:
+        """Whether more may be put: while not, nothing is read, and the broker feels the pressure.
 
-        While it waits nothing is read from the socket: the broker feels the pressure.
+        A closed queue has room, for it keeps nothing.
         """
+        return self._closed or not (len(self._held) >= self._most or self._size >= self._bytes)
+
+    def put(self, held: Sequence[tuple[Message, Origin]]) -> None:
+        """Add messages, unless closed. Ask for ``room`` before: what was read is not refused."""
         with self._changed:
-            while not self._closed and self._full():
-                self._changed.wait(0.5)
             if self._closed:
-                return False
-            self._held.append((message, origin))
-            self._size += len(message.payload)
+                return
+            self._held.extend(held)
+            self._size += sum(len(message.payload) for message, _ in held)
             # The taker sleeps until its batch is full: woken for each message, it would do
             # nothing but look.
-            if len(self._held) == self._wanted or self._size >= BATCH_BYTES:
+            if len(self._held) >= self._wanted or self._size >= BATCH_BYTES:
                 self._changed.notify_all()
-            return True
 
     def take(self, most: int, *, seconds: float) -> list[tuple[Message, Origin]]:
         """Return up to ``most`` messages: at once when there are as many, else after ``seconds``.
@@ -61,13 +64,10 @@ class Waiting(Generic[Origin]):
             return self._taken(most)
 
     def close(self) -> None:
-        """Refuse further messages; those that are held can still be taken."""
+        """Keep no further messages; those that are held can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-
-    def _full(self) -> bool:
-        return len(self._held) >= self._most or self._size >= self._bytes
 
     def _taken(self, most: int) -> list[tuple[Message, Origin]]:
         found: list[tuple[Message, Origin]] = []
@@ -76,5 +76,4 @@ class Waiting(Generic[Origin]):
             found.append(self._held.popleft())
             taken += len(found[-1][0].payload)
         self._size -= taken
-        self._changed.notify_all()
         return found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import NamedTuple
+from types import NoneType
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ import pyarrow as pa
 from horizonte.ingest import reals, times
 from horizonte.ingest.chunk import Column
 from horizonte.ingest.feeds import TimeUnit
-from horizonte.ingest.messages import NO_FIELD, Raw
+from horizonte.ingest.messages import NO_FIELD, Columns
 from horizonte.ingest.readings import WHY
 from horizonte.ingest.sources import Source
 
@@ -34,7 +35,7 @@ _NEWEST = pd.Timestamp("2200-01-01").value
 class Typed(NamedTuple):
     """What a batch of raw readings says, and what of it was refused.
 
-    ``rows``: place (index into the raw readings), unique_id, ds, y, stamped (ds is the arrival).
+    ``rows``: place (index into what was given), unique_id, ds, y, stamped (ds is the arrival).
     """
 
     rows: pd.DataFrame
@@ -51,30 +52,30 @@ class _Refusals:
         self.letters.setdefault(place, (place, _shown(value), reason, fix))
 
 
-def typed(
-    raws: Sequence[Raw], arrived: np.ndarray, source: Source, *, unit: TimeUnit | None
-) -> Typed:
-    """Return ``raws``, which arrived at ``arrived`` (ns since 1970, UTC), typed as ``source`` says.
+def typed(given: Columns, arrived: np.ndarray, source: Source, *, unit: TimeUnit | None) -> Typed:
+    """Return what was ``given``, which arrived at ``arrived`` (ns since 1970, UTC), as ``source`` says.
 
     A reading without a time carries that of its arrival, and is marked as stamped. One from
     further ahead than the source's ``skew`` is refused unless its series is known ahead.
     """
     refusals, declared = _Refusals({}), _declared(source)
-    names = _names([raw.key for raw in raws], source, declared, refusals)
-    values = _values([raw.value for raw in raws], source, refusals)
-    stamped = np.array([raw.timestamp is None for raw in raws], bool)
-    ds = _instants([raw.timestamp for raw in raws], source, unit, refusals)
+    names = _names(given.keys, source, declared, refusals)
+    values = _values(given.values, source, refusals)
+    stamped = np.array([stamp is None for stamp in given.timestamps], bool)
+    ds = _instants(given.timestamps, source, unit, refusals)
     ds = np.where(stamped, arrived, ds) // 1000 * 1000
     _refuse_ahead(ds - arrived, ds, names, (source, declared), refusals)
-    good = np.array([place not in refusals.letters for place in range(len(raws))], bool)
+    good = np.ones(len(values), bool)
+    good[list(refusals.letters)] = False
     rows = pd.DataFrame(
         {
             "place": np.flatnonzero(good),
             "unique_id": np.array(names, object)[good],
-            "ds": pd.to_datetime(ds[good], unit="ns", utc=True),
+            "ds": pd.DatetimeIndex(ds[good].view("M8[ns]")).tz_localize("UTC"),
             "y": values[good],
             "stamped": stamped[good],
-        }
+        },
+        copy=False,
     )
     return Typed(rows, list(refusals.letters.values()))
 
@@ -90,25 +91,27 @@ def unique_id(key: str, source: Source, declared: Mapping[str, bool]) -> str | N
 
 
 def _names(
-    keys: list[object], source: Source, declared: Mapping[str, bool], refusals: _Refusals
+    keys: list[Any], source: Source, declared: Mapping[str, bool], refusals: _Refusals
 ) -> list[str]:
-    known: dict[str, str | None] = {}
-    found = []
-    for place, given in enumerate(keys):
-        key = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
-        if not isinstance(key, str):
-            what = "no series is named" if given in (None, NO_FIELD) else "not the name of a series"
-            refusals.add(
-                place, None if given is NO_FIELD else given, what, "correct id in the mapping"
-            )
-            found.append("")
-            continue
-        if key not in known:
-            known[key] = unique_id(key, source, declared)
-        if known[key] is None:
-            refusals.add(place, key, f"no series of source {source.name}", _nearest(key, source))
-        found.append(known[key] or "")
-    return found
+    if not set(map(type, keys)) <= {str}:
+        keys = [_named(place, given, refusals) for place, given in enumerate(keys)]
+    known = {key: unique_id(key, source, declared) for key in set(keys)}
+    if None in known.values():
+        for place, key in enumerate(keys):
+            if known[key] is None:
+                why = f"no series of source {source.name}"
+                refusals.add(place, key, why, _nearest(key, source))
+    return [known[key] or "" for key in keys]
+
+
+def _named(place: int, given: object, refusals: _Refusals) -> str:
+    if isinstance(given, str):
+        return given
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    what = "no series is named" if given in (None, NO_FIELD) else "not the name of a series"
+    refusals.add(place, None if given is NO_FIELD else given, what, "correct id in the mapping")
+    return ""
 
 
 def _nearest(key: str, source: Source) -> str:
@@ -118,20 +121,31 @@ def _nearest(key: str, source: Source) -> str:
     return f"did you mean {near[0]}?" if near else "declare it in sources.yaml, or allow new_series"
 
 
-def _values(given: list[object], source: Source, refusals: _Refusals) -> np.ndarray:
-    values = np.array([_real(value) for value in given], float)
-    texts = [place for place, value in enumerate(given) if isinstance(value, str)]
-    if texts:
-        column = Column(
-            pa.array([_plain(given[place], longest=400) for place in texts], pa.string())
-        )
-        values[texts], state = reals.resolve(column, source)
-        for at in np.flatnonzero(state != reals.REAL):
-            text = str(given[texts[at]])
-            refusals.add(texts[at], text, *reals.why(text, source))
+def _values(given: list[Any], source: Source, refusals: _Refusals) -> np.ndarray:
+    kinds = set(map(type, given))
+    values = _numbers(given, kinds)
+    if str in kinds:
+        _read_texts(values, given, source, refusals)
     for place in np.flatnonzero(~np.isfinite(values)):
         refusals.add(int(place), *_no_number(given[place]))
     return values
+
+
+def _numbers(given: list[Any], kinds: set[type]) -> np.ndarray:
+    if kinds <= {float, int}:
+        with suppress(OverflowError):  # of an integer of hundreds of digits
+            return np.array(given, float)
+    return np.array([_real(value) for value in given], float)
+
+
+def _read_texts(values: np.ndarray, given: list[Any], source: Source, refusals: _Refusals) -> None:
+    """Put the numbers that stand as texts among ``given`` into ``values``."""
+    texts = [place for place, value in enumerate(given) if isinstance(value, str)]
+    plain = pa.array([_plain(given[place], longest=400) for place in texts], pa.string())
+    values[texts], state = reals.resolve(Column(plain), source)
+    for at in np.flatnonzero(state != reals.REAL):
+        text = given[texts[at]]
+        refusals.add(texts[at], text, *reals.why(text, source))
 
 
 def _real(value: object) -> float:
@@ -155,33 +169,44 @@ def _no_number(value: object) -> tuple[object, str, str]:
 
 
 def _instants(
-    given: list[object], source: Source, unit: TimeUnit | None, refusals: _Refusals
+    given: list[Any], source: Source, unit: TimeUnit | None, refusals: _Refusals
 ) -> np.ndarray:
-    ds, texts = np.zeros(len(given), np.int64), []
-    for place, stamp in enumerate(given):
-        if stamp is None:
-            continue
-        if unit is not None:
-            ds[place] = _counted(place, stamp, unit, refusals)
-        elif isinstance(stamp, str):
-            ds[place] = _usual(stamp)
-            texts += [] if ds[place] else [place]
-        else:
-            refusals.add(
-                place, stamp, "not a time", "send ISO 8601 text, or declare timestamp_unit"
-            )
-    if texts:
-        found = times.resolve(
-            pa.array([_plain(given[p], longest=64) for p in texts], pa.string()), source
-        )
-        ds[texts] = np.where(found.code == times.OK, found.ds.astype(np.int64), 0)
-        for place, code in zip(texts, found.code, strict=True):
-            if code != times.OK:
-                refusals.add(place, given[place], *WHY[int(code)])
+    if unit is not None:
+        counted = [
+            0 if stamp is None else _counted(place, stamp, unit, refusals)
+            for place, stamp in enumerate(given)
+        ]
+        return np.array(counted, np.int64)
+    if not set(map(type, given)) <= {str, NoneType}:
+        given = [_a_text(place, stamp, refusals) for place, stamp in enumerate(given)]
+    # Many sensors report at the same instant: each text is read once.
+    known = {text: _usual(text) for text in set(given) if text is not None}
+    ds = np.array([known.get(text, 0) for text in given], np.int64)
+    if 0 in known.values():
+        _read_instants(ds, given, source, refusals)
     return ds
 
 
-@lru_cache(maxsize=8192)  # many sensors report at the same instant
+def _a_text(place: int, stamp: object, refusals: _Refusals) -> str | None:
+    if stamp is None or isinstance(stamp, str):
+        return stamp
+    refusals.add(place, stamp, "not a time", "send ISO 8601 text, or declare timestamp_unit")
+    return None
+
+
+def _read_instants(
+    ds: np.ndarray, given: list[str | None], source: Source, refusals: _Refusals
+) -> None:
+    """Put the instants of the texts that are not of the usual form into ``ds``."""
+    texts = [place for place in np.flatnonzero(ds == 0).tolist() if given[place] is not None]
+    plain = pa.array([_plain(given[p], longest=64) for p in texts], pa.string())
+    found = times.resolve(plain, source)
+    ds[texts] = np.where(found.code == times.OK, found.ds.astype(np.int64), 0)
+    for place, code in zip(texts, found.code, strict=True):
+        if code != times.OK:
+            refusals.add(place, given[place], *WHY[int(code)])
+
+
 def _usual(text: str) -> int:
     """Return the usual form of an instant with its offset; 0 for all others, which take longer."""
     if not _USUAL.fullmatch(text):
@@ -244,4 +269,7 @@ def _plain(value: object, *, longest: int) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**30:
         return "an integer of hundreds of digits" if abs(value) > 10**300 else f"{value:.6e}"
-    return str(value)[:400]
+    try:
+        return str(value)[:400]
+    except RecursionError:
+        return "(nested too deeply)"

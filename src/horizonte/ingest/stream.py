@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import psycopg
@@ -67,7 +68,8 @@ class Consumer:
                 self._measure_window(held)
                 _acknowledge(held)
                 self._acknowledged = time.time()
-                follower.wake()
+                if len(self.waiting) < len(held):  # a backlog goes first
+                    follower.wake()
             if self.subscriber.failed is not None:
                 self.stop()
         self.subscriber.finish()
@@ -144,7 +146,8 @@ class Consumer:
 class Follower(threading.Thread):
     """Lets the prepared database follow whatever was committed, by whomever."""
 
-    IDLE_SECONDS = 5.0  # also without being woken: files and other consumers commit too
+    # Also without being woken: there may be a backlog, and files and others commit too.
+    IDLE_SECONDS = 5.0
     # Rests between two turns: many small commits are cleaned at once, and commits go first.
     REST_SECONDS, REST_TURNS, LONGEST_REST = 0.5, 6.0, 8.0
 
@@ -189,5 +192,5 @@ class Follower(threading.Thread):
 
 
 def _acknowledge(held: Held) -> None:
-    for _, (client, packet, qos) in held:
-        client.ack(packet, qos)
+    for link, own in groupby(held, key=lambda one: one[1][0]):
+        link.acknowledge(number for _, (_, number) in own)

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from horizonte.errors import Fault, ServiceFault
 from horizonte.ingest import broker as brokers
+from horizonte.ingest import wire
 from horizonte.ingest.broker import Broker
 from horizonte.ingest.intake import Message
+from horizonte.ingest.link import TICK, Link
 from horizonte.ingest.queue import Waiting
 from horizonte.ingest.watch import Watch
+from horizonte.ingest.wire import Answer, Malformed, Published
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
@@ -59,7 +62,7 @@ class Subscriber:
     def _run(self) -> None:
         pause, sessions = FIRST_PAUSE, 0
         while not self._stop.is_set() and self.failed is None:
-            link = _Link(self, sessions)
+            link = _Connection(self, sessions)
             try:
                 if link.serve(self._drained):
                     pause = FIRST_PAUSE
@@ -75,55 +78,80 @@ class Subscriber:
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
-class _Link:
-    """One connection, from CONNECT to its end."""
+class _Connection:
+    """One connection of a subscriber: made by paho, heard until it is over or all is drained."""
 
     def __init__(self, owner: Subscriber, sessions: int) -> None:
         self.owner, self.sessions = owner, sessions
-        self.connected = self.again = False
-        self._over, self._ready = threading.Event(), threading.Event()
+        self.connected = self.again = self.ready = self._over = False
+        self._arrived = 0
 
     def serve(self, drained: threading.Event) -> bool:
         """Receive until the connection ends or all is ``drained``; return whether it was ever ready."""
         owner = self.owner
         made = brokers.client(owner.broker, client_id=owner.client_id, persistent=True)
-        made.on_connect, made.on_subscribe = self._on_connect, self._on_subscribe
-        made.on_message, made.on_disconnect = self._on_message, self._on_disconnect
+        made.on_connect = self._on_connect
         try:
             brokers.connect(made, owner.broker, persistent=True, window=owner.window)
+            self._open(made)
+            if self.connected:
+                self._hear(made.socket(), drained)
         except OSError as why:
             logger.warning("broker %s cannot be reached: %s", owner.broker, why)
-            return False
-        made.loop_start()
-        try:
-            self._wait(drained)
         finally:
             made.disconnect()
-            made.loop_stop()
             owner.watch.online = False
-        return self._ready.is_set()
+        return self.ready
 
-    def _wait(self, drained: threading.Event) -> None:
-        began = time.monotonic()
-        while not self._over.wait(0.1):
-            if not self._ready.is_set() and time.monotonic() - began > ANSWER_SECONDS:
-                logger.warning("broker %s does not answer", self.owner.broker)
+    def _open(self, made: Client) -> None:
+        """Wait for CONNACK and subscribe; paho reads no byte beyond."""
+        began, broker = time.monotonic(), self.owner.broker
+        while not self.connected and not self._over:
+            if failed := made.loop(TICK):
+                if not self._over:
+                    hint = "before it let us in (a wrong password?)"
+                    logger.warning("broker %s closed the connection %s: %s", broker, hint, failed)
                 return
-            if drained.is_set():
+            if time.monotonic() - began > ANSWER_SECONDS:
+                logger.warning("broker %s does not answer", broker)
                 return
+        if self.connected:
+            made.subscribe([(name, 1) for name in self.owner.filters])
+            while made.want_write():
+                made.loop_write()
 
-    def _on_connect(self, client: Client, _: Any, flags: Any, reason: Any, *__: Any) -> None:
+    def _hear(self, sock: Any, drained: threading.Event) -> None:
+        waiting = self.owner.waiting
+        link = Link(sock, five=self.owner.broker.version == "5")
+        try:
+            while not self._over and not (drained.is_set() and link.idle):
+                packets = link.turn(listen=waiting.room)
+                waiting.put([self._message(p, link) for p in packets if isinstance(p, Published)])
+                for answer in packets:
+                    if isinstance(answer, Answer):
+                        self._answered(answer)
+        except (OSError, Malformed) as why:
+            logger.warning("broker %s closed the connection: %s", self.owner.broker, why)
+        finally:
+            link.close()
+
+    def _message(self, packet: Published, link: Link) -> tuple[Message, tuple[Link, int]]:
+        # No two in one microsecond: without times of their own they would be one instant.
+        self._arrived = max(time.time_ns(), self._arrived + 1000)
+        # Not every broker checks that topics are UTF-8.
+        topic = packet.topic.decode("utf-8", "backslashreplace")
+        return Message(topic, packet.payload, self._arrived), (link, packet.number)
+
+    def _on_connect(self, _: Client, __: Any, flags: Any, reason: Any, *___: Any) -> None:
         if reason.is_failure:
             logger.error("broker %s refuses this client: %s", self.owner.broker, reason)
-            self._over.set()
+            self._over = True
             return
         self.connected = True
         self._session(present=bool(flags.session_present))
         if not self.again:
             # A resumed session may hold back the SUBACK until what it owes is acknowledged.
-            self._ready.set()
-            self.owner.watch.online = True
-        client.subscribe([(name, 1) for name in self.owner.filters])
+            self.ready = self.owner.watch.online = True
 
     def _session(self, *, present: bool) -> None:
         """Say aloud when the broker has forgotten what it had promised to keep."""
@@ -139,36 +167,25 @@ class _Link:
         # A first connection proves nothing: come back at once and see whether one is remembered.
         self.again = not present and not self.sessions
 
-    def _on_subscribe(self, _: Client, __: Any, ___: int, codes: Any, *____: Any) -> None:
+    def _answered(self, answer: Answer) -> None:
+        if answer.kind == wire.DISCONNECT:
+            code = answer.codes.hex() or "00"
+            logger.warning("broker %s disconnects us: reason 0x%s", self.owner.broker, code)
+            self._over = True
+        elif answer.kind == wire.SUBACK:
+            self._subscribed(answer.codes)
+
+    def _subscribed(self, codes: bytes) -> None:
+        owner = self.owner
         refused = [
-            name
-            for name, code in zip(self.owner.filters, codes, strict=True)
-            if code.value >= REFUSED
+            name for name, code in zip(owner.filters, codes, strict=False) if code >= REFUSED
         ]
-        if refused:
-            self.owner.failed = ServiceFault(
+        if refused or len(codes) != len(owner.filters):
+            owner.failed = ServiceFault(
                 "subscription", refused, "granted by the broker", "let its access rules allow it"
             )
-            self._over.set()
-            return
-        if self.again:
-            self._ready.set()
-            self._over.set()
-            return
-        logger.info("subscribed at %s: filters=%s", self.owner.broker, self.owner.filters)
-
-    def _on_message(self, client: Client, _: Any, message: Any) -> None:
-        arrived = time.time_ns()
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:  # not every broker checks; an exception here ends the client
-            topic = message._topic.decode("utf-8", "backslashreplace")  # noqa: SLF001
-        self.owner.waiting.put(
-            Message(topic, message.payload, arrived), (client, message.mid, message.qos)
-        )
-
-    def _on_disconnect(self, _: Client, __: Any, ___: Any, reason: Any, *____: Any) -> None:
-        if not self._over.is_set() and reason.is_failure:
-            hint = "" if self.connected else " before it let us in (a wrong password?)"
-            logger.warning("broker %s closed the connection%s: %s", self.owner.broker, hint, reason)
-        self._over.set()
+            self._over = True
+        elif self.again:
+            self.ready = self._over = True
+        else:
+            logger.info("subscribed at %s: filters=%s", owner.broker, owner.filters)

@@ -48,7 +48,7 @@ def append(
         if inside.any():
             new = pd.concat([new, _changed(conn, frame[inside], batch, when)]).sort_index()
         copy_in(conn, "observation", _arrow(new, batch))
-        if "delivery_key" in frame:
+        if "delivery_key" in frame and len(new) < len(rows):
             _remember(conn, pd.concat([frame.drop(new.index), repeats]))
         counts = _counts(new, len(rows))
         mark_stale(conn, counts.touched)

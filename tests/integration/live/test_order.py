@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -29,8 +30,8 @@ class Acknowledger:
     def __init__(self) -> None:
         self.seen: list[int] = []
 
-    def ack(self, packet: int, qos: int) -> None:
-        self.seen.append(packet)
+    def acknowledge(self, numbers: Iterable[int]) -> None:
+        self.seen += numbers
 
 
 def consumer(store: Connection, waiting: Waiting[Any], *, failures: int) -> Consumer:
@@ -66,7 +67,7 @@ def test_nothing_overtakes_what_could_not_be_stored(store: Connection) -> None:
         waiting: Waiting[Any] = Waiting(most=10)
         for number, y in enumerate((1, 2)):
             body = b'{"value": %d, "ts": "2026-06-01T00:00:00Z"}' % y
-            waiting.put(Message("order/a", body, ARRIVED), (link, number, 1))
+            waiting.put([(Message("order/a", body, ARRIVED), (link, number))])
         made = consumer(store, waiting, failures=failures)
         if not failures:
             made.stop()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from horizonte.ingest.feeds import Topic
 from horizonte.ingest.intake import Intake, Message, Understood, delivery_key
-from horizonte.ingest.messages import MAX_BYTES, MAX_READINGS, Raw, Refused, readings
+from horizonte.ingest.messages import MAX_BYTES, MAX_READINGS, Refused, parsed, readings
 from horizonte.ingest.sources import Source
 
 ARRIVED = pd.Timestamp("2026-06-30T12:00:00.123456Z")
@@ -354,12 +354,71 @@ def test_arbitrary_bytes(payload: bytes, name: str) -> None:
     rule = Topic.model_validate(RULES[name])
     refused = ""
     try:
-        raws = readings(payload, rule, "a")
+        count = len(readings(payload, rule))
     except Refused as why:
-        raws, refused = [Raw(None, None, None, None)], why.reason
+        count, refused = 1, why.reason
     found = read(rule.topic.replace("+", "a"), payload)
-    assert len(found.rows) + len(found.letters) == len(raws)
+    assert len(found.rows) + len(found.letters) == count
     assert not refused or found.letters["reason"].tolist() == [refused]
+
+
+numbers = st.from_regex(
+    r"-?(0|[1-9][0-9]{0,400})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", fullmatch=True
+)
+
+
+@given(text=numbers)
+def test_numbers_are_read_as_python_reads_them(text: str) -> None:
+    """The fast parser gives each number the value that Python gives it, also where it gives up."""
+    assert _real(parsed(text.encode())) == _real(json.loads(text))
+
+
+def _real(number: int | float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.copysign(math.inf, number)
+
+
+texts = st.text() | st.sampled_from(["\ud800", "\udc00\ud800", "a\x00", "\u2028", "\ufeff", "\x7f"])
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(whole=plain, ascii_=st.booleans(), again=st.booleans())
+def test_json_is_what_python_calls_json(whole: Any, ascii_: bool, again: bool) -> None:
+    """The fast parser accepts no more and reads nothing else than Python does, NaN aside."""
+    text = json.dumps({"a": whole}, ensure_ascii=ascii_)
+    text = f'{{"a": 0, {text[1:]}' if again else text  # of two equal names the last counts
+    payload = text.encode("utf-8", "surrogatepass")
+    try:
+        expected = json.loads(payload.decode(), parse_constant=_none)
+    except ValueError:
+        with pytest.raises(Refused):
+            parsed(payload)
+    else:
+        assert parsed(payload) == expected
+
+
+def _none(name: str) -> None:
+    raise ValueError(name)
+
+
+@given(
+    payload=st.text(alphabet=' \t\n\f\v{}[]:,"\\/+-.0123456789eEtrufalsn\ufeff\x00', max_size=18)
+)
+def test_broken_json(payload: str) -> None:
+    """What Python refuses is refused, and what it reads is read alike, however odd the bytes."""
+    try:
+        expected = json.loads(payload, parse_constant=_none)
+    except ValueError:
+        with pytest.raises(Refused):
+            parsed(payload.encode())
+    else:
+        assert parsed(payload.encode()) == expected
 
 
 @settings(max_examples=150)
@@ -373,7 +432,7 @@ def test_every_reading_ends_once(items: list[Any], name: str, new: int) -> None:
     body: Any = {"data": {"items": items}} if name == "many" else items
     payload = json.dumps(body).encode()
     try:
-        count = len(readings(payload, _rule(name), "a"))
+        count = len(readings(payload, _rule(name)))
     except Refused:
         count = 1
     found = read(name, payload, new_series=new)
