@@ -15,6 +15,7 @@ from horizonte.serve import exchange as exchanges
 from horizonte.serve import problems
 from horizonte.serve.exchange import EDGE, Exchange, request_id
 from horizonte.serve.problems import Problem
+from horizonte.serve.stored import Reply
 
 logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 1 << 20
@@ -23,10 +24,13 @@ TIMEOUT_SECONDS = 30.0
 
 
 class Seen(Protocol):
-    """What the edge tells of each request: when it begins, and when it is over."""
+    """What the edge tells of each request, and asks for answers that are ready to be sent."""
 
     def begins(self) -> None:
         """Take note that one more request is in flight."""
+
+    def at_hand(self, exchange: Exchange) -> Reply | None:
+        """Return the answer to a request that needs nothing further in, or None."""
 
     def ended(self, exchange: Exchange, seconds: float) -> None:
         """Take note of a request that was answered in ``seconds``."""
@@ -73,6 +77,9 @@ class Edge:
         try:
             if refused := _refused(exchange.scope):
                 await _answer(exchange, refused, send)
+                return
+            if self.seen and (ready := self.seen.at_hand(exchange)):
+                await _hand_out(exchange, ready, send)
                 return
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await self.app(exchange.scope, reading, sending)
@@ -140,6 +147,15 @@ def translate(exchange: Exchange) -> Problem:
     if isinstance(detail, list):
         return problems.of_validation(detail, bytes(exchange.body))
     return problems.of_status(status, str(detail) if detail else None)
+
+
+async def _hand_out(exchange: Exchange, ready: Reply, send: Send) -> None:
+    exchange.status, exchange.sent = ready.status, len(ready.body)
+    headers = [*ready.headers, (b"x-request-id", exchange.id.encode())]
+    if ready.status != 304:
+        headers.append((b"content-length", b"%d" % exchange.sent))
+    await send({"type": "http.response.start", "status": ready.status, "headers": headers})
+    await send({"type": "http.response.body", "body": ready.body})
 
 
 async def _answer(exchange: Exchange, problem: Problem, send: Send) -> None:
