@@ -12,14 +12,17 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from horizonte import clock
-from horizonte.serve import metrics
+from horizonte.serve import metrics, stored
 from horizonte.serve.exchange import Exchange, route_of
 from horizonte.serve.latest import Latest, machine_time
 from horizonte.serve.lines import Lines
 from horizonte.serve.recorder import Recorder
+from horizonte.serve.stored import Reply
 from horizonte.store.connection import Connection
 from horizonte.store.telemetry import RequestRow
 
+PREFIX = "/forecasts/"
+ROUTE = "/forecasts/{unique_id}"
 QUIET = {"/livez", "/readyz", "/healthz", "/metrics"}
 MOST_SERIES = 200  # whose age is shown one by one
 LONGEST_PATH = 200
@@ -51,6 +54,24 @@ class Desk(Collector):
     def begins(self) -> None:
         """Take note that one more request is in flight."""
         self._in_flight += 1
+
+    def at_hand(self, exchange: Exchange) -> Reply | None:
+        """Return the vintage on record, when it is asked for without conditions on its form."""
+        scope = exchange.scope
+        if scope["query_string"] or scope["method"] != "GET":
+            return None
+        path, view = scope["path"], self.latest.view
+        found = view.entries.get(path[len(PREFIX) :]) if path.startswith(PREFIX) else None
+        if found is None:
+            return None
+        vintage, about = found.vintage, exchange.about
+        exchange.route = ROUTE
+        about.series, about.series_count = vintage.unique_id, 1
+        about.model_version, about.origin = vintage.model_version, "stored"
+        about.degraded = vintage.degraded
+        metrics.forecast(vintage.model_version, "stored", vintage.degraded)
+        known = next((v for k, v in scope["headers"] if k == b"if-none-match"), None)
+        return stored.reply(found, now=view.now(found, machine_time()), if_none_match=known)
 
     def ended(self, exchange: Exchange, seconds: float) -> None:
         """Count, log and keep a request that was answered in ``seconds``."""
@@ -111,3 +132,17 @@ class Desk(Collector):
             about.key_id,
             self.recorder.process,
         )
+
+
+class Hot:
+    """Has at hand what a desk has and keeps nothing: for questions that nobody outside asked."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Take the desk."""
+        self.at_hand = desk.at_hand
+
+    def begins(self) -> None:
+        """Take no note."""
+
+    def ended(self, exchange: Exchange, seconds: float) -> None:
+        """Take no note."""

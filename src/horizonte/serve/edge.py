@@ -16,6 +16,7 @@ from horizonte.serve.exchange import EDGE, Exchange, request_id
 from horizonte.serve.guard import READS, Guard
 from horizonte.serve.problems import Problem
 from horizonte.serve.shed import Load
+from horizonte.serve.stored import Reply
 
 logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 1 << 20
@@ -24,10 +25,13 @@ TIMEOUT_SECONDS = 30.0
 
 
 class Seen(Protocol):
-    """What the edge tells of each request: when it begins, and when it is over."""
+    """What the edge tells of each request, and asks for answers that are ready to be sent."""
 
     def begins(self) -> None:
         """Take note that one more request is in flight."""
+
+    def at_hand(self, exchange: Exchange) -> Reply | None:
+        """Return the answer to a request that needs nothing further in, or None."""
 
     def ended(self, exchange: Exchange, seconds: float) -> None:
         """Take note of a request that was answered in ``seconds``."""
@@ -75,6 +79,9 @@ class Edge:
         try:
             if refused := self.guard.refused(scope) or _refused(scope):
                 await _answer(exchange, refused, send)
+                return
+            if self.seen and (ready := self.seen.at_hand(exchange)):
+                await _hand_out(exchange, ready, send)
                 return
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 if exchange.complete:
@@ -139,6 +146,16 @@ def translate(exchange: Exchange) -> Problem:
     if isinstance(detail, list):
         return problems.of_validation(detail, bytes(exchange.body))
     return problems.of_status(status, str(detail) if detail else None)
+
+
+async def _hand_out(exchange: Exchange, ready: Reply, send: Send) -> None:
+    exchange.status, exchange.sent = ready.status, len(ready.body)
+    given = [*ready.headers, (b"x-request-id", exchange.id.encode())]
+    if ready.status != 304:
+        given.append((b"content-length", b"%d" % exchange.sent))
+    given += headers.added(exchange.scope["method"], ready.status, given)
+    await send({"type": "http.response.start", "status": ready.status, "headers": given})
+    await send({"type": "http.response.body", "body": ready.body})
 
 
 async def _answer(exchange: Exchange, problem: Problem, send: Send) -> None:

@@ -19,6 +19,7 @@ from horizonte.serve.desk import Desk
 from horizonte.serve.edge import Edge
 from horizonte.serve.exchange import Exchange
 from horizonte.serve.front import Front
+from horizonte.serve.stored import Reply
 from horizonte.store.telemetry import RequestRow
 
 
@@ -30,6 +31,11 @@ class Notes:
 
     def begins(self) -> None:
         self.open += 1
+
+    def at_hand(self, exchange: Exchange) -> Reply | None:
+        if exchange.scope["path"] == "/ready":
+            return Reply(200, [(b"content-type", b"text/plain")], b"made before")
+        return None
 
     def ended(self, exchange: Exchange, seconds: float) -> None:
         self.open -= 1
@@ -98,10 +104,19 @@ def test_a_body_that_does_not_come_is_408(monkeypatch: pytest.MonkeyPatch) -> No
     assert json.loads(sent[1]["body"])["type"] == "/problems/slow-body"
 
 
+def test_what_is_at_hand_is_answered_at_the_edge() -> None:
+    """It is sent with id and length, and told of like any other."""
+    notes = Notes()
+    answer = ask(Edge(INNER, notes), "GET", "/ready")
+    assert (answer.text, answer.headers["content-length"]) == ("made before", "11")
+    assert answer.headers["x-request-id"] == notes.rows[0][0].id
+
+
 def test_what_is_not_on_record_goes_further_in() -> None:
-    """Front answers only what it holds; the rest reaches the app unchanged."""
-    assert ask(Edge(Front(INNER, Desk())), "GET", "/items/x").text == "x"
-    assert ask(Edge(Front(INNER, Desk())), "GET", "/forecasts/none").status_code == 404
+    """A desk with empty hands lets every request reach the app."""
+    empty = Desk()
+    assert ask(Edge(Front(INNER, empty), empty), "GET", "/items/x").text == "x"
+    assert ask(Edge(Front(INNER, empty), empty), "GET", "/forecasts/none").status_code == 404
 
 
 def test_routes_are_few() -> None:
