@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address that the forecast service binds")
     port: int = Field(3000, description="port of the forecast service; 0 takes a free one")
+    issue: Literal["on", "off"] = Field(
+        "on", description="whether the service keeps a process beside it that issues forecasts"
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     def home_folder(self) -> Path:

@@ -15,7 +15,7 @@ from horizonte.serve.champion import Champion
 from horizonte.serve.inputs import Knowledge
 from horizonte.serve.predict import Vintage
 from horizonte.serve.present import Told
-from horizonte.store import forecasts
+from horizonte.store import changes, forecasts
 from horizonte.store.connection import Connection
 
 ROWS = "source_rows"  # beside the seconds of a run: how many rows its sources had brought
@@ -24,18 +24,21 @@ ROWS = "source_rows"  # beside the seconds of a run: how many rows its sources h
 def fresh(conn: Connection, champion: Champion, sources: Mapping[str, str]) -> dict[str, Told]:
     """Return the stored live vintage of each series that a new one would only repeat.
 
-    Fresh means: by this model version, and from all that the source has brought until now.
-    ``sources`` maps unique_id to source.
+    Fresh means: by this model version, as of now on the clock of its source, and nothing became
+    known since of the series, its covariates or their annotations. ``sources`` maps unique_id
+    to source.
     """
     with inputs.one_view(conn):
         known = inputs.knowledge(conn, sources.values())
+        counted = changes.read(conn, sources)
         found = forecasts.latest(conn, sources)
         rows = _rows_seen(conn, [v.run_id for v in found.values()])
     told = {}
     for name, stored in found.items():
         now = known.get(sources[name])
         seen = Knowledge(stored.as_of, rows[stored.run_id])
-        if now == seen and stored.model_version == champion.version:
+        same = now is not None and (now.as_of, counted[name]) == (seen.as_of, stored.changes)
+        if now is not None and same and stored.model_version == champion.version:
             told[name] = Told(_vintage(stored, champion, seen), "stored", now.as_of)
     return told
 
@@ -44,16 +47,25 @@ def compute(
     conn: Connection, champion: Champion, names: Sequence[str], *, request_id: str | None = None
 ) -> dict[str, Told]:
     """Forecast ``names`` now, store the vintages as live, and return them."""
-    began = time.perf_counter()
+    began, counted = time.perf_counter(), changes.read(conn, names)
     made = predict.forecast(conn, champion, unique_ids=names, now=database_now(conn))
-    issue(conn, made, seconds=time.perf_counter() - began, request_id=request_id)
+    seconds = time.perf_counter() - began
+    issue(conn, made, seconds=seconds, counted=counted, request_id=request_id)
     return {v.unique_id: Told(v, "computed", v.at.as_of) for v in made}
 
 
 def issue(
-    conn: Connection, made: Sequence[Vintage], *, seconds: float, request_id: str | None = None
+    conn: Connection,
+    made: Sequence[Vintage],
+    *,
+    seconds: float,
+    counted: Mapping[str, int] | None = None,
+    request_id: str | None = None,
 ) -> list[int]:
-    """Store vintages, one run per instant of knowledge, and return the runs' ids."""
+    """Store vintages, one run per instant of knowledge, and return the runs' ids.
+
+    ``counted`` is what ``changes.read`` gave before they were made; without it, none is fresh.
+    """
     ids = []
     ordered = sorted(made, key=_knowledge)
     with conn.transaction():
@@ -69,6 +81,7 @@ def issue(
                 code_revision=__version__,
                 request_id=request_id,
                 timings={"forecast": round(seconds, 4), ROWS: rows},
+                changes=counted or {},
             )
             ids.append(forecasts.issue(conn, run, pd.concat([v.rows for v in part])))
     return ids

@@ -8,6 +8,7 @@ import pandas as pd
 from psycopg import sql
 
 from horizonte.contracts import ANNOTATION
+from horizonte.store import changes
 from horizonte.store.arrivals import mark_stale
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
@@ -24,6 +25,8 @@ def add(conn: Connection, frame: pd.DataFrame) -> int:
     with conn.transaction():
         new = conn.execute(_INSERT, columns).fetchall()
         mark_stale(conn, pd.DataFrame(new, columns=["unique_id", "starts_at", "ends_at"]))
+        if new:
+            changes.announce(conn, "")
     return len(new)
 
 

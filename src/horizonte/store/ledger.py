@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from horizonte.errors import DataFault
+from horizonte.store import changes
 from horizonte.store.bulk import copy_in, read_frame
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import (
@@ -139,7 +140,8 @@ def close_batch(
 
     ``stamped`` counts readings without a time of their own, which carry that of their arrival.
 
-    A batch refused as a whole may be opened again with the same content.
+    A batch refused as a whole may be opened again with the same content. Where something became
+    known, channel ``horizonte_reading`` is told of the source when the transaction commits.
     """
     read = counts.accepted + counts.unchanged + counts.corrected + refused
     conn.execute(
@@ -157,6 +159,8 @@ def close_batch(
             batch.id,
         ),
     )
+    if counts.accepted + counts.corrected:
+        changes.announce(conn, batch.source)
 
 
 def refuse(conn: Connection, batch: Batch, letters: pd.DataFrame) -> None:
