@@ -87,7 +87,7 @@ def _declared(source: str) -> tuple[Source, Rules]:
 
 
 def forecast(*, source: str | None = None) -> str:
-    """Issue and store a live forecast of every target by the champion; return what was done.
+    """Issue and store the live forecasts that are not up to date; return what was done.
 
     ``source`` limits it to that source's targets. Raises NoChampion before the first promotion,
     NotFound for a source without targets, and the faults of ``predict.forecast``.
@@ -111,13 +111,16 @@ def watch(*, source: str | None, told: Callable[[str], None]) -> None:
 def _issue(conn: Connection, source: str | None) -> str:
     model = _champion(conn)
     told = vintages.compute(conn, model, _targets(conn, model, source))
-    made = [one.vintage for one in told.values()]
+    made = [one.vintage for one in told.values() if one.origin == "computed"]
     lines = [
         f"{v.unique_id}: {len(v.rows)} steps of {v.freq} after {v.cutoff:%Y-%m-%d %H:%M}Z"
         + (f" ({v.degraded})" if v.degraded else "")
         for v in made
     ]
-    return "\n".join([f"{len(made)} forecasts issued by model {model.version[:12]}", *lines])
+    said = f"{len(made)} forecasts issued by model {model.version[:12]}"
+    if len(told) > len(made):
+        said += f", {len(told) - len(made)} already from all that is known"
+    return "\n".join([said, *lines])
 
 
 def _targets(conn: Connection, model: champion.Champion, source: str | None) -> list[str]:

@@ -16,6 +16,7 @@ from horizonte.serve import inputs, predict, vintages
 from horizonte.serve.champion import Champion
 from horizonte.serve.follow import Follower, Serving
 from horizonte.serve.inputs import Knowledge
+from horizonte.serve.present import Told
 from horizonte.store import changes, promotions
 from horizonte.store.changes import Standing
 from horizonte.store.connection import Connection
@@ -23,6 +24,7 @@ from horizonte.store.connection import Connection
 logger = logging.getLogger(__name__)
 LOCK = 4_614_110_870_013  # held by the one that issues, for as long as its connection lives
 POLL_SECONDS = 5.0
+TOGETHER = 50  # targets, between which a request that computes gets its turn
 TURN_SECONDS = 1.0  # between two tries to take over
 SLICE_SECONDS = 0.1
 DEBOUNCE_SECONDS = 0.2  # what comes together is forecast together
@@ -81,16 +83,19 @@ def issue(conn: Connection, champion: Champion, *, only: str | None = None) -> d
 
 def _of_source(conn: Connection, champion: Champion, source: str, ids: Sequence[str]) -> int:
     try:
-        made = vintages.compute(conn, champion, ids)
+        made: dict[str, Told] = {}
+        for start in range(0, len(ids), TOGETHER):
+            made |= vintages.compute(conn, champion, ids[start : start + TOGETHER])
     except (psycopg.OperationalError, OSError):
         raise
     except Exception:
         FAILED.labels(source).inc()
         logger.exception("forecasts of source %s could not be issued", source)
         return 0
-    ISSUED.labels(source).inc(len(made))
-    logger.info("issued %d forecasts of source %s", len(made), source)
-    return len(made)
+    count = sum(one.origin == "computed" for one in made.values())
+    ISSUED.labels(source).inc(count)
+    logger.info("issued %d forecasts of source %s", count, source)
+    return count
 
 
 class Issuer:

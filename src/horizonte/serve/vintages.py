@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 
@@ -18,6 +19,7 @@ from horizonte.serve.present import Told
 from horizonte.store import changes, forecasts
 from horizonte.store.connection import Connection
 
+_LOCK = 4_614_110_870_014
 ROWS = "source_rows"  # beside the seconds of a run: how many rows its sources had brought
 
 
@@ -46,12 +48,37 @@ def fresh(conn: Connection, champion: Champion, sources: Mapping[str, str]) -> d
 def compute(
     conn: Connection, champion: Champion, names: Sequence[str], *, request_id: str | None = None
 ) -> dict[str, Told]:
-    """Forecast ``names`` now, store the vintages as live, and return them."""
+    """Forecast ``names`` now, store the vintages as live, and return them.
+
+    One process of a database computes at a time; what another has stored meanwhile is returned
+    as stored, so that nothing is issued twice.
+    """
+    with _turn(conn):
+        sources = {s.unique_id: s.source for s in changes.standings(conn, names)}
+        told = fresh(conn, champion, sources)
+        missing = [name for name in names if name not in told]
+        return told | _compute(conn, champion, missing, request_id) if missing else told
+
+
+def _compute(
+    conn: Connection, champion: Champion, names: Sequence[str], request_id: str | None
+) -> dict[str, Told]:
     began, counted = time.perf_counter(), changes.read(conn, names)
     made = predict.forecast(conn, champion, unique_ids=names, now=database_now(conn))
     seconds = time.perf_counter() - began
     issue(conn, made, seconds=seconds, counted=counted, request_id=request_id)
     return {v.unique_id: Told(v, "computed", v.at.as_of) for v in made}
+
+
+@contextmanager
+def _turn(conn: Connection) -> Iterator[None]:
+    """Hold the database's lock of who computes; it ends with the connection at the latest."""
+    conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
 def issue(
