@@ -50,7 +50,7 @@ class Replica:
 
     def version(self) -> str:
         """Return the model version that it says it serves."""
-        with urllib.request.urlopen(f"{self.url}/models/current", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self.url}/models/current", timeout=30) as answer:  # noqa: S310
             return str(json.load(answer)["model_version"])
 
     def _run(self, code: str) -> str:
@@ -85,7 +85,7 @@ class Load:
     """
 
     replicas: Sequence[Replica]
-    asks: Sequence[Mapping[str, Any]]
+    asks: Sequence[Mapping[str, Any] | str]  # bodies of POST /forecast, or paths to GET
     rate: float
     down: set[int] = field(default_factory=set)
     heard: list[Heard] = field(default_factory=list)
@@ -116,21 +116,23 @@ class Load:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             if self._ended.is_set():
                 break
-            body = json.dumps(self.asks[turn % len(self.asks)]).encode()
-            streams = await self._ask(replica, due, body, streams)
-        if streams:
-            streams[1].close()
+            streams = await self._ask(
+                replica, due, _request(self.asks[turn % len(self.asks)]), streams
+            )
+        await _close(streams)
 
-    async def _ask(self, replica: int, due: float, body: bytes, streams: Any) -> Any:
+    async def _ask(self, replica: int, due: float, request: bytes, streams: Any) -> Any:
         while not self._ended.is_set():
             while replica in self.down and not self._ended.is_set():
                 await asyncio.sleep(0.05)
             parts, sent = urlsplit(self.replicas[replica].url), time.perf_counter()
             try:
+                if streams and streams[0].at_eof():  # closed while it was idle
+                    streams = await _close(streams)
                 streams = streams or await asyncio.open_connection(parts.hostname, parts.port)
-                status, answer = await _exchange(*streams, parts.netloc, body)
+                status, answer = await _exchange(*streams, request)
             except (OSError, asyncio.IncompleteReadError) as why:
-                streams = None
+                streams = await _close(streams)
                 if replica in self.down:
                     continue
                 status, answer = 0, repr(why).encode()
@@ -142,11 +144,24 @@ class Load:
         self.heard.append(heard)
 
 
+async def _close(streams: Any) -> None:
+    if streams:
+        streams[1].close()
+        with contextlib.suppress(OSError):
+            await streams[1].wait_closed()
+
+
+def _request(ask: Mapping[str, Any] | str) -> bytes:
+    body = b"" if isinstance(ask, str) else json.dumps(ask).encode()
+    line = f"GET {ask}" if isinstance(ask, str) else "POST /forecast"
+    head = f"{line} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
 async def _exchange(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, body: bytes
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
 ) -> tuple[int, bytes]:
-    head = f"POST /forecast HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n"
-    writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+    writer.write(request)
     said = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
     length = int(said.partition("content-length:")[2].split("\r\n")[0])
     return int(said.split()[1]), await reader.readexactly(length)
@@ -164,11 +179,14 @@ def mixed(heard: Sequence[Heard], rows: Mapping[str, Mapping[str, list[float]]])
             continue
         answer = json.loads(one.body)
         version = answer["model_version"]
-        for forecast in answer["forecasts"]:
-            said = [v for row in forecast["rows"] for v in (row["mean"], row["q90"])]
+        for forecast in answer.get("forecasts", [answer]):
+            own = rows[version][forecast["unique_id"]]
+            said = [
+                v for row in forecast["rows"][: len(own) // 2] for v in (row["mean"], row["q90"])
+            ]
             if forecast["model_version"] != version:
                 found.append(f"{forecast['model_version']} in an answer of {version}")
-            elif said != rows[version][forecast["unique_id"]][: len(said)]:
+            elif said != own[: len(said)]:
                 found.append(f"rows of {forecast['unique_id']} are not those of {version}")
     return found
 
