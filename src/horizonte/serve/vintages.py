@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import groupby
 
 import pandas as pd
+from psycopg.errors import LockNotAvailable
 
 from horizonte import __version__
 from horizonte.serve import inputs, predict
@@ -19,7 +20,8 @@ from horizonte.serve.present import Told
 from horizonte.store import changes, forecasts
 from horizonte.store.connection import Connection
 
-_LOCK = 4_614_110_870_014
+LOCK = 4_614_110_870_014
+PATIENCE = "10s"
 ROWS = "source_rows"  # beside the seconds of a run: how many rows its sources had brought
 
 
@@ -72,13 +74,22 @@ def _compute(
 
 @contextmanager
 def _turn(conn: Connection) -> Iterator[None]:
-    """Hold the database's lock of who computes; it ends with the connection at the latest."""
-    conn.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+    """Hold the database's lock of who computes; it ends with the connection at the latest.
+
+    Who holds it too long is not waited for: twice is better than not at all.
+    """
+    conn.execute("SELECT set_config('lock_timeout', %s, false)", (PATIENCE,))
+    try:
+        conn.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+        held = True
+    except LockNotAvailable:
+        held = False
+    conn.execute("SELECT set_config('lock_timeout', '0', false)")
     try:
         yield
     finally:
-        if not conn.closed:
-            conn.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+        if held and not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
 
 
 def issue(

@@ -18,11 +18,11 @@ from horizonte import config
 from horizonte.embedded import process
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.retrain.publish import publish
-from horizonte.serve import champion, freshness, issuer_process, issuing
+from horizonte.serve import champion, freshness, issuer_process, issuing, vintages
 from horizonte.serve.champion import Champion
 from horizonte.serve.issuer_process import Keeper
 from horizonte.store import annotations, ledger, promotions
-from horizonte.store.connection import Connection
+from horizonte.store.connection import Connection, connect
 
 TARGETS = ["plant/load", "site/a", "site/b"]
 Load = Callable[[Connection, pd.DataFrame], ledger.Counts]
@@ -110,6 +110,18 @@ def test_another_champion_issues_all(
     issuing.issue(private, served)
     assert issuing.issue(private, other) == {"plant": 1, "site": 2}
     assert issuing.issue(private, served) == {"plant": 1, "site": 2}
+
+
+def test_who_computes_for_too_long_is_not_waited_for(
+    private: Connection, served: Champion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that hangs with the lock stops no other."""
+    monkeypatch.setattr(vintages, "PATIENCE", "50ms")
+    dsn = private.info
+    where = f"postgresql://{dsn.user}:{dsn.password}@{dsn.host}:{dsn.port}/{dsn.dbname}"
+    with connect(where) as hanging:
+        hanging.execute("SELECT pg_advisory_lock(%s)", (vintages.LOCK,))
+        assert issuing.issue(private, served) == {"plant": 1, "site": 2}
 
 
 def test_freshness_follows(private: Connection, load: Load, served: Champion) -> None:
