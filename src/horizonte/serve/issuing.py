@@ -17,7 +17,7 @@ from horizonte.serve.champion import Champion
 from horizonte.serve.follow import Follower, Serving
 from horizonte.serve.inputs import Knowledge
 from horizonte.serve.present import Told
-from horizonte.store import changes, promotions
+from horizonte.store import changes
 from horizonte.store.changes import Standing
 from horizonte.store.connection import Connection
 
@@ -26,7 +26,7 @@ LOCK = 4_614_110_870_013  # held by the one that issues, for as long as its conn
 POLL_SECONDS = 5.0
 TOGETHER = 50  # targets, between which a request that computes gets its turn
 TURN_SECONDS = 1.0  # between two tries to take over
-SLICE_SECONDS = 0.1
+SLICE_SECONDS = 0.05  # between two looks at the follower
 DEBOUNCE_SECONDS = 0.2  # what comes together is forecast together
 ACTIVE = Gauge("horizonte_issuer_active", "1 in the process that issues, 0 in those that wait")
 ISSUED = Counter("horizonte_issued_forecasts", "live forecasts issued", ["source"])
@@ -129,8 +129,7 @@ class Issuer:
             stop.wait(TURN_SECONDS)
 
     def _follow(self, conn: Connection, stop: Event) -> None:
-        for channel in (changes.CHANNEL, promotions.CHANNEL):
-            conn.execute(f"LISTEN {channel}")
+        conn.execute(f"LISTEN {changes.CHANNEL}")
         while not stop.is_set():
             serving = self._follower.serving
             if serving is not None:
