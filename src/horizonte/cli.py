@@ -143,16 +143,16 @@ def forecast(
     *,
     only: Annotated[str | None, typer.Option(help="targets of this source")] = None,
     watch: Annotated[
-        float | None, typer.Option(help="again whenever readings came in; asks every SECONDS")
-    ] = None,
+        bool, typer.Option("--watch", help="until Ctrl-C, whenever something new is known")
+    ] = False,
 ) -> None:
-    """Issue and store a forecast of every target by the champion."""
+    """Issue and store a live forecast of every target by the champion."""
     from horizonte import jobs
 
-    if watch is None:
-        out.print(jobs.forecast(source=only), markup=False)
+    if watch:
+        jobs.watch(source=only, told=lambda text: out.print(text, markup=False))
     else:
-        jobs.watch(source=only, seconds=watch, told=lambda text: out.print(text, markup=False))
+        out.print(jobs.forecast(source=only), markup=False)
 
 
 @app.command()

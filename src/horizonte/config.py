@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     auth: Literal["off", "keys"] = Field(
         "off", description="who may ask: off, this machine; keys, whoever has an API key"
     )
+    issue: Literal["on", "off"] = Field(
+        "on", description="whether the service keeps a process beside it that issues forecasts"
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     def home_folder(self) -> Path:

@@ -22,13 +22,16 @@ from horizonte.ingest import broker as brokers
 from horizonte.ingest.broker import Broker, Flow
 from horizonte.ingest.consume import PULLS, consumers
 from horizonte.ingest.sources import Source, load_sources
+from horizonte.serve import freshness, issuer_process, issuing
 from horizonte.serve import run as service
+from horizonte.store import promotions, series
 from horizonte.store.connection import Connection, connect
 
 FREE_BYTES = 2 << 30
 STALE_STEPS = 3
 PATIENCE = "5s"  # with a query of ours
 FULL = 0.9  # of what can wait
+MOST_LATE = 10
 State = Literal["ok", "warning", "fault"]
 
 
@@ -65,6 +68,8 @@ def _checks(now: datetime) -> dict[str, Callable[[], Iterator[Finding]]]:
         "consumers": _consumers,
         "database": lambda: _database(now),
         "forecast service": _service,
+        "issuer": _issuer,
+        "forecasts": _forecasts,
     }
 
 
@@ -199,6 +204,45 @@ def _service() -> Iterator[Finding]:
     fix = "" if status == 200 else f"read {service.log_file()}"
     seen = f"{found.url} {'forecasts' if status == 200 else said}"
     yield Finding("forecast service", "ok" if status == 200 else "fault", seen, fix)
+
+
+def _issuer() -> Iterator[Finding]:
+    found = issuer_process.running()
+    with connect() as conn:
+        alive = issuing.issuing(conn)
+    if alive:
+        seen = "forecasts are issued" + (f" by process {found.pid}" if found else " elsewhere")
+        yield Finding("issuer", "ok", seen)
+    elif service.running() is None:
+        yield Finding("issuer", "warning", "nobody issues forecasts", "run `horizonte serve`")
+    elif settings().issue == "off":
+        seen = "nobody issues forecasts, and HORIZONTE_ISSUE is off"
+        yield Finding("issuer", "warning", seen, "run `horizonte forecast --watch`")
+    else:
+        seen = "nobody issues forecasts, though the service runs"
+        yield Finding("issuer", "fault", seen, f"read {issuer_process.log_file()}")
+
+
+def _forecasts() -> Iterator[Finding]:
+    with connect() as conn:
+        promotion = promotions.current_promotion(conn)
+        known = series.read(conn)
+        targets = known.loc[known["role"] == "target", "unique_id"].tolist()
+        standings, now = issuing.standing(conn, targets)
+    if promotion is None:
+        return
+    found = freshness.fresh(standings, now, promotion.sha256)
+    late = freshness.late(found)
+    for one in late[:MOST_LATE]:
+        seen = "no live forecast" if one.age is None else f"{one.steps:.0f} steps old"
+        seen += ", past its horizon" if one.ended and one.age is not None else ""
+        fix = "run `horizonte forecast`; if its model does not know the series, train again"
+        yield Finding(f"forecast of {one.unique_id}", "warning", seen, fix)
+    if len(late) > MOST_LATE:
+        yield Finding("forecasts", "warning", f"{len(late) - MOST_LATE} more are late", "see above")
+    if found and not late:
+        current = sum(one.up_to_date for one in found)
+        yield Finding("forecasts", "ok", f"{current} of {len(found)} from all that is known")
 
 
 def _asked(url: str) -> tuple[int, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -20,7 +22,7 @@ from horizonte.ingest.notesheet import Note
 from horizonte.ingest.pulled import PullWatch
 from horizonte.ingest.sources import Source, find_source, load_sources
 from horizonte.params import Rules
-from horizonte.serve import champion, predict, vintages
+from horizonte.serve import champion, issuer_process, predict, vintages
 from horizonte.serve.bucket import Bucket
 from horizonte.serve.faults import NoChampion
 from horizonte.store import prepared, promotions, series
@@ -106,7 +108,7 @@ def _declared(source: str) -> tuple[Source, Rules]:
 
 
 def forecast(*, source: str | None = None) -> str:
-    """Issue and store a live forecast of every target by the champion; return what was done.
+    """Issue and store the live forecasts that are not up to date; return what was done.
 
     ``source`` limits it to that source's targets. Raises NoChampion before the first promotion,
     NotFound for a source without targets, and the faults of ``predict.forecast``.
@@ -115,31 +117,31 @@ def forecast(*, source: str | None = None) -> str:
         return _issue(conn, source)
 
 
-def watch(*, source: str | None, seconds: float, told: Callable[[str], None]) -> None:
-    """Issue forecasts whenever readings came in, asking every ``seconds``, until interrupted."""
-    seen = None
-    with connect() as conn:
-        while True:
-            newest = _newest_batch(conn, source)
-            if newest != seen:
-                told(_issue(conn, source))
-                seen = newest
-            time.sleep(seconds)
+def watch(*, source: str | None, told: Callable[[str], None]) -> None:
+    """Issue live forecasts of what something new is known of, at once, until interrupted.
+
+    One process of a database does so; further ones wait and take over. Raises ConfigFault for a
+    source without targets.
+    """
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    with contextlib.suppress(KeyboardInterrupt):
+        issuer_process.run(stop, only=source, told=told)
 
 
 def _issue(conn: Connection, source: str | None) -> str:
     model = _champion(conn)
-    began = time.perf_counter()
-    made = predict.forecast(
-        conn, model, unique_ids=_targets(conn, model, source), now=vintages.database_now(conn)
-    )
-    vintages.issue(conn, made, seconds=time.perf_counter() - began)
+    told = vintages.compute(conn, model, _targets(conn, model, source))
+    made = [one.vintage for one in told.values() if one.origin == "computed"]
     lines = [
         f"{v.unique_id}: {len(v.rows)} steps of {v.freq} after {v.cutoff:%Y-%m-%d %H:%M}Z"
         + (f" ({v.degraded})" if v.degraded else "")
         for v in made
     ]
-    return "\n".join([f"{len(made)} forecasts issued by model {model.version[:12]}", *lines])
+    said = f"{len(made)} forecasts issued by model {model.version[:12]}"
+    if len(told) > len(made):
+        said += f", {len(told) - len(made)} already from all that is known"
+    return "\n".join([said, *lines])
 
 
 def _targets(conn: Connection, model: champion.Champion, source: str | None) -> list[str]:
@@ -151,15 +153,6 @@ def _targets(conn: Connection, model: champion.Champion, source: str | None) -> 
     if not own:
         raise NotFound("source", source, "one with targets of the champion", f"it serves {served}")
     return own
-
-
-def _newest_batch(conn: Connection, source: str | None) -> int | None:
-    row = conn.execute(
-        """SELECT max(id) FROM ingest_batch
-           WHERE accepted + corrected > 0 AND (%s::text IS NULL OR source = %s)""",
-        (source, source),
-    ).fetchone()
-    return None if row is None else row[0]
 
 
 def _champion(conn: Connection) -> champion.Champion:

@@ -62,7 +62,7 @@ def _play(
     project: Path, env: dict[str, str], *, start: pd.Timestamp, speed: float, seconds: float | None
 ) -> None:
     devices = ["replay", SOURCE, "--from", start.isoformat(), "--speed", str(speed)]
-    watching = ["forecast", "--only", SOURCE, "--watch", "5"]
+    watching = ["forecast", "--only", SOURCE, "--watch"]
     out.print("[bold]▸ Consume, forecast as readings arrive, and play the devices[/bold]")
     out.print(f"  {PLAYED.days} days of readings, {speed:g} times as fast; Ctrl-C stops it all")
     deadline = None if seconds is None else time.monotonic() + seconds

@@ -31,9 +31,10 @@ def publish(
 
     The version is the hash of every file's path and hash, so the same bytes are the same
     version: a second call changes nothing. Files come first, ``card.json`` last, then the
-    ledger in one transaction: killed between any two steps, the old champion serves and the
-    next call finishes. Raises ModelFault for a folder that differs from its card, or a bucket
-    that holds other bytes under this hash; StoreFault when bucket or database does not answer.
+    version is registered, on which services make it ready, then the pointer moves: killed
+    between any two steps, the old champion serves and the next call finishes. Raises ModelFault
+    for a folder that differs from its card, or a bucket that holds other bytes under this hash;
+    StoreFault when bucket or database does not answer.
     """
     version, card = model_folder.verified(folder)
     upload(Bucket.of(s3), folder, version)
@@ -41,11 +42,8 @@ def publish(
     if current is not None and current.sha256 == version:
         logger.info("model %s is the champion already", version)
         return version
-    with conn.transaction():
-        promotions.register_model(
-            conn, version, uri=f"s3://{s3.bucket}/{PREFIX}/{version}/", card=card
-        )
-        promotions.promote(conn, version, why, by=by, evidence=evidence)
+    promotions.register_model(conn, version, uri=f"s3://{s3.bucket}/{PREFIX}/{version}/", card=card)
+    promotions.promote(conn, version, why, by=by, evidence=evidence)
     logger.info("model %s is the champion: %s", version, why)
     return version
 

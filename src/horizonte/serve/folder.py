@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from horizonte.errors import ModelFault
@@ -13,6 +13,7 @@ from horizonte.errors import ModelFault
 CARD = "card.json"
 # Data only: nothing in a model folder is ever unpickled or executed.
 ALLOWED = {".json", ".txt", ".npy", ".npz", ".csv", ".parquet"}
+FORMAT = 1  # of the folder; a card without one is of the first, so that equal models stay equal
 
 
 def sha256(content: bytes) -> str:
@@ -45,8 +46,7 @@ def listed(card: bytes) -> dict[str, str]:
             "train again: dvc repro",
         ) from None
     for path in files:
-        parts = Path(path).parts
-        if Path(path).is_absolute() or ".." in parts or Path(path).suffix not in ALLOWED:
+        if not _is_inside(path):
             raise ModelFault(
                 f"{CARD} file",
                 path,
@@ -54,6 +54,41 @@ def listed(card: bytes) -> dict[str, str]:
                 "train again: dvc repro",
             )
     return {**files, CARD: sha256(card)}
+
+
+def compatible(card: Mapping[str, Any], *, installed: Callable[[str], str | None]) -> None:
+    """Raise ModelFault when ``card`` is of a newer format, or made by another major of a library.
+
+    ``installed`` says which version of a library is here, None for none: what the members of a
+    model need and do not find is refused when they are loaded.
+    """
+    made = card.get("format", 1)
+    if not isinstance(made, int) or not 1 <= made <= FORMAT:
+        raise ModelFault(
+            f"{CARD} format", made, f"1 to {FORMAT}", "update this installation, or train here"
+        )
+    for library, version in dict(card.get("libraries", {})).items():
+        here = installed(library)
+        if here is not None and here.partition(".")[0] != str(version).partition(".")[0]:
+            raise ModelFault(
+                f"{CARD} libraries {library}",
+                version,
+                f"of the same major version as {here}",
+                "install requirements/lock.txt, or train again: dvc repro",
+            )
+
+
+def _is_inside(path: str) -> bool:
+    """Return whether ``path`` is a plain relative path of a kind that is data."""
+    plain = PurePosixPath(path)
+    return (
+        plain.as_posix() == path
+        and not plain.is_absolute()
+        and ".." not in plain.parts
+        and plain.suffix in ALLOWED
+        and path.isprintable()
+        and "\\" not in path
+    )
 
 
 def verified(folder: Path) -> tuple[str, dict[str, Any]]:
@@ -68,7 +103,8 @@ def verified(folder: Path) -> tuple[str, dict[str, Any]]:
             "model folder", str(folder), f"a folder with {CARD}", "train a model first: dvc repro"
         ) from None
     files = listed(card)
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    found = [p for p in folder.rglob("*") if p.is_symlink() or not p.is_dir()]
+    present = {p.relative_to(folder).as_posix() for p in found}
     odd = sorted(present ^ set(files))
     if odd:
         raise ModelFault(

@@ -5,15 +5,38 @@ from __future__ import annotations
 import argparse
 
 import uvicorn
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from horizonte.config import settings
 from horizonte.serve.edge import Edge
 from horizonte.serve.front import Front
+from horizonte.serve.issuer_process import Keeper
 from horizonte.serve.logs import configure_logs
 from horizonte.serve.service import desk, guard, service
 from horizonte.serve.wire import Wire
 
 DRAIN_SECONDS = 15  # what an answer that has begun may still take when the service is stopped
+
+
+class Kept:
+    """Keeps the issuer beside the service for as long as the service lives."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap ``app``."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; the lifespan is the life of the issuer too."""
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        keeper = Keeper()
+        keeper.start()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            await run_in_threadpool(keeper.stop)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -24,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
     given = asked.parse_args(argv)
     configure_logs(settings().log_level)
     uvicorn.run(
-        Edge(Front(service.to_asgi(), desk), desk, guard),
+        Kept(Edge(Front(service.to_asgi(), desk), desk, guard)),
         host=given.host,
         port=given.port,
         http=Wire,

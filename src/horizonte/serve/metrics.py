@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import REGISTRY, Counter, Histogram, generate_latest
 
 from horizonte.store.telemetry import Sample
 
@@ -17,8 +17,6 @@ SECONDS = Histogram("horizonte_request_seconds", "time to the answer", ["route"]
 PROBLEMS = Counter("horizonte_problems", "requests refused or failed", ["kind"])
 FORECASTS = Counter("horizonte_forecasts", "forecasts answered", ["model_version", "origin"])
 DEGRADED = Counter("horizonte_forecasts_degraded", "of them, worse than usual", ["reason"])
-LOADED = Gauge("horizonte_model_load_seconds", "time to load and warm the model in service")
-MODEL = Gauge("horizonte_model_info", "1 for the model version in service", ["model_version"])
 WRITTEN = Counter("horizonte_request_log_written", "request rows stored")
 DROPPED = Counter("horizonte_request_log_dropped", "request rows lost: the database was away")
 
@@ -46,13 +44,6 @@ def forecast(model_version: str, origin: str, degraded: str | None) -> None:
     if degraded:
         for reason in degraded.split("; "):
             _degraded(reason.partition(":")[0][:60]).inc()
-
-
-def model_loaded(seconds: float, model_version: str) -> None:
-    """Say which model version serves from now on, and how long it took to load and warm it."""
-    LOADED.set(seconds)
-    MODEL.clear()
-    MODEL.labels(model_version).set(1)
 
 
 def exposition() -> bytes:

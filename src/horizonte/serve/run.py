@@ -94,6 +94,8 @@ def stop() -> bool:
 
     Raises ServiceFault when it will not go.
     """
+    from horizonte.serve import issuer_process  # models are not needed to start or look
+
     folder = _folder()
     found = running()
     if found is not None and not process.stop(
@@ -102,6 +104,7 @@ def stop() -> bool:
         raise ServiceFault("forecast service", found.pid, "stopped", "end that process")
     _stop_strays(folder)
     _file(folder).unlink(missing_ok=True)
+    issuer_process.stop()  # where the service was killed, nobody else did
     return found is not None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
 import pandas as pd
+from psycopg.errors import LockNotAvailable
 
 from horizonte import __version__
 from horizonte.serve import inputs, predict
@@ -17,9 +19,11 @@ from horizonte.serve.inputs import Knowledge
 from horizonte.serve.predict import Vintage
 from horizonte.serve.present import Told
 from horizonte.serve.suppose import Ahead
-from horizonte.store import forecasts, series
+from horizonte.store import changes, forecasts, series
 from horizonte.store.connection import Connection
 
+LOCK = 4_614_110_870_014
+PATIENCE = "10s"
 ROWS = "source_rows"  # beside the seconds of a run: how many rows its sources had brought
 
 
@@ -43,11 +47,13 @@ def fresh(
 ) -> dict[str, Told]:
     """Return the stored live vintage of each series that a new one would only repeat.
 
-    Fresh means: by the version that answers now, and from all that the source has brought.
-    ``sources`` maps unique_id to source.
+    Fresh means: by the version that answers now, as of now on the clock of its source, and nothing
+    became known since of the series, its covariates or their annotations. ``sources`` maps
+    unique_id to source.
     """
     with inputs.one_view(conn):
         known = inputs.knowledge(conn, sources.values())
+        counted = changes.read(conn, sources)
         found = forecasts.latest(conn, sources)
         rows = rows_seen(conn, [v.run_id for v in found.values()])
         iso = dict(series.read(conn, found)[["unique_id", "freq"]].to_numpy())
@@ -55,7 +61,8 @@ def fresh(
     for name, stored in found.items():
         now = known.get(sources[name])
         seen = Knowledge(stored.as_of, rows[stored.run_id])
-        if now == seen and stored.model_version == predict.version(champion, name):
+        same = now is not None and (now.as_of, counted[name]) == (seen.as_of, stored.changes)
+        if now is not None and same and stored.model_version == predict.version(champion, name):
             told[name] = Told(_vintage(stored, iso[name], seen), "stored", now.as_of)
     return told
 
@@ -68,8 +75,31 @@ def compute(
     request_id: str | None = None,
     asked: Asked = LIVE,
 ) -> dict[str, Told]:
-    """Forecast ``names`` as ``asked``, store the vintages for its purpose, and return them."""
-    began = time.perf_counter()
+    """Forecast ``names`` as ``asked``, store the vintages for its purpose, and return them.
+
+    One process of a database computes live forecasts at a time; what another has stored meanwhile
+    is returned as stored, so that nothing is issued twice.
+    """
+    if asked != LIVE:
+        return _compute(conn, champion, names, request_id=request_id, asked=asked)
+    with _turn(conn):
+        sources = {s.unique_id: s.source for s in changes.standings(conn, names)}
+        told = fresh(conn, champion, sources)
+        missing = [name for name in names if name not in told]
+        if missing:
+            told |= _compute(conn, champion, missing, request_id=request_id, asked=asked)
+        return told
+
+
+def _compute(
+    conn: Connection,
+    champion: Champion | None,
+    names: Sequence[str],
+    *,
+    request_id: str | None,
+    asked: Asked,
+) -> dict[str, Told]:
+    began, counted = time.perf_counter(), changes.read(conn, names)
     made = predict.forecast(
         conn,
         champion,
@@ -79,14 +109,43 @@ def compute(
         ahead=asked.ahead,
         purpose=asked.purpose,
     )
-    issue(conn, made, seconds=time.perf_counter() - began, request_id=request_id)
+    seconds = time.perf_counter() - began
+    issue(conn, made, seconds=seconds, counted=counted, request_id=request_id)
     return {v.unique_id: Told(v, "computed", v.at.as_of) for v in made}
 
 
+@contextmanager
+def _turn(conn: Connection) -> Iterator[None]:
+    """Hold the database's lock of who computes; it ends with the connection at the latest.
+
+    Who holds it too long is not waited for: twice is better than not at all.
+    """
+    conn.execute("SELECT set_config('lock_timeout', %s, false)", (PATIENCE,))
+    try:
+        conn.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+        held = True
+    except LockNotAvailable:
+        held = False
+    conn.execute("SELECT set_config('lock_timeout', '0', false)")
+    try:
+        yield
+    finally:
+        if held and not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
+
+
 def issue(
-    conn: Connection, made: Sequence[Vintage], *, seconds: float, request_id: str | None = None
+    conn: Connection,
+    made: Sequence[Vintage],
+    *,
+    seconds: float,
+    counted: Mapping[str, int] | None = None,
+    request_id: str | None = None,
 ) -> list[int]:
-    """Store vintages, one run per instant of knowledge, and return the runs' ids."""
+    """Store vintages, one run per instant of knowledge, and return the runs' ids.
+
+    ``counted`` is what ``changes.read`` gave before they were made; without it, none is fresh.
+    """
     ids = []
     ordered = sorted(made, key=_knowledge)
     with conn.transaction():
@@ -102,6 +161,7 @@ def issue(
                 code_revision=__version__,
                 request_id=request_id,
                 timings={"forecast": round(seconds, 4), ROWS: rows},
+                changes=counted or {},
             )
             ids.append(forecasts.issue(conn, run, pd.concat([v.rows for v in part])))
     return ids

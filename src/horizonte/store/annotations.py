@@ -13,6 +13,7 @@ import pandas as pd
 from psycopg import sql
 
 from horizonte.contracts import ANNOTATION
+from horizonte.store import changes
 from horizonte.store.arrivals import mark_stale
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
@@ -41,6 +42,8 @@ def add(conn: Connection, rows: pd.DataFrame) -> list[str]:
         new = [r for r, o in zip(given, outcomes, strict=True) if o in ("added", "withdrawn")]
         conn.execute(_INSERT, [[row[name] for row in new] for name in _COLUMNS])
         mark_stale(conn, pd.DataFrame(new, columns=["unique_id", "starts_at", "ends_at"]))
+        if new:
+            changes.announce(conn, "")
     return outcomes
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from horizonte.errors import DataFault
+from horizonte.store import changes
 from horizonte.store.bulk import INSTANT, INSTANTS, INTEGERS, REALS, copy_in, read_series
 from horizonte.store.connection import Connection
 from horizonte.store.incoming import ready
@@ -52,6 +53,7 @@ def append(
             _remember(conn, pd.concat([frame.drop(new.index), repeats]))
         counts = _counts(new, len(rows))
         mark_stale(conn, counts.touched)
+        changes.count(conn, {str(k): int(n) for k, n in new["unique_id"].value_counts().items()})
     return counts, new
 
 

@@ -33,6 +33,7 @@ class Run:
     code_revision: str | None = None
     request_id: str | None = None
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds
+    changes: Mapping[str, int] = field(default_factory=dict)  # of what each series was made from
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Vintage:
     degraded: str | None
     code_revision: str | None
     request_id: str | None
+    changes: int | None
     rows: pd.DataFrame
 
 
@@ -82,6 +84,7 @@ def issue(conn: Connection, run: Run, frame: pd.DataFrame) -> int:
                 "ids": names,
                 "cutoffs": [run.cutoffs[name] for name in names],
                 "degraded": [run.degraded.get(name) for name in names],
+                "changes": [run.changes.get(name) for name in names],
                 "first": spans["min"].tolist(),
                 "last": spans["max"].tolist(),
             },
@@ -162,12 +165,13 @@ _INSERT_RUN = """INSERT INTO forecast_run
     (purpose, model_version, as_of, issued_at, code_revision, request_id, timings)
     VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"""
 _INSERT_VINTAGES = """INSERT INTO vintage
-    (run_id, purpose, issued_at, unique_id, cutoff, degraded, first_ds, last_ds)
+    (run_id, purpose, issued_at, unique_id, cutoff, degraded, changes, first_ds, last_ds)
     SELECT %(run)s, %(purpose)s, %(issued_at)s, part.*
     FROM unnest(%(ids)s::text[], %(cutoffs)s::timestamptz[], %(degraded)s::text[],
-                %(first)s::timestamptz[], %(last)s::timestamptz[]) AS part"""
+                %(changes)s::bigint[], %(first)s::timestamptz[], %(last)s::timestamptz[]) AS part"""
 _VINTAGES = """SELECT v.run_id, v.unique_id, v.purpose, r.model_version, r.as_of, v.cutoff,
-        v.issued_at, v.degraded, r.code_revision, r.request_id, v.first_ds, v.last_ds
+        v.issued_at, v.degraded, r.code_revision, r.request_id, v.changes,
+        v.first_ds, v.last_ds
     FROM unnest(%(ids)s::text[]) AS id, LATERAL (
         SELECT * FROM vintage WHERE unique_id = id AND purpose = %(purpose)s
             AND (%(run_id)s::bigint IS NULL OR run_id = %(run_id)s)

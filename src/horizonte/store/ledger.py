@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
+from horizonte.store import changes
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import (
@@ -122,7 +123,8 @@ def close_batch(
 
     ``stamped`` counts readings without a time of their own, which carry that of their arrival.
 
-    A batch refused as a whole may be opened again with the same content.
+    A batch refused as a whole may be opened again with the same content. Where something became
+    known, channel ``horizonte_reading`` is told of the source when the transaction commits.
     """
     read = counts.accepted + counts.unchanged + counts.corrected + refused
     conn.execute(
@@ -140,6 +142,8 @@ def close_batch(
             batch.id,
         ),
     )
+    if counts.accepted + counts.corrected:
+        changes.announce(conn, batch.source)
 
 
 def batches(conn: Connection) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
 
 CHANNEL = "horizonte_promotion"
+REGISTERED = "horizonte_model"  # told of every registered version, by its hash
 _LOCK = 4_614_110_870_002
 
 
@@ -34,12 +35,31 @@ class Promotion:
 
 
 def register_model(conn: Connection, sha256: str, *, uri: str, card: Mapping[str, Any]) -> None:
-    """Record a published model folder by its content hash; a second time changes nothing."""
-    conn.execute(
-        """INSERT INTO model_version (sha256, uri, card) VALUES (%s, %s, %s)
-                    ON CONFLICT DO NOTHING""",
-        (sha256, uri, Jsonb(dict(card))),
-    )
+    """Record a published model folder by its content hash; a second time changes nothing.
+
+    Said on channel ``horizonte_model``, so that services make it ready before it is promoted.
+    """
+    with conn.transaction():
+        conn.execute(
+            """INSERT INTO model_version (sha256, uri, card) VALUES (%s, %s, %s)
+                        ON CONFLICT DO NOTHING""",
+            (sha256, uri, Jsonb(dict(card))),
+        )
+        conn.execute("SELECT pg_notify(%s, %s)", (REGISTERED, sha256))
+
+
+def candidates(conn: Connection) -> list[str]:
+    """Return what may be promoted next: the newest registered version and the previous champion.
+
+    At most two, and never the champion itself.
+    """
+    found = conn.execute(
+        """WITH pointer AS (SELECT sha256, previous FROM promotion ORDER BY id DESC LIMIT 1),
+                newest AS (SELECT sha256 FROM model_version ORDER BY recorded_at DESC LIMIT 1)
+           SELECT sha256 FROM newest UNION SELECT previous FROM pointer WHERE previous IS NOT NULL
+           EXCEPT SELECT sha256 FROM pointer ORDER BY 1"""
+    ).fetchall()
+    return [version for (version,) in found]
 
 
 def model_versions(conn: Connection) -> pd.DataFrame:

@@ -227,6 +227,7 @@ def home(
         patch.setenv("HORIZONTE_DATABASE", loaded)
         patch.setenv("HORIZONTE_S3", bucket.url())
         patch.setenv("HORIZONTE_PORT", "0")
+        patch.setenv("HORIZONTE_ISSUE", "off")  # tests say themselves when forecasts are issued
         config.settings.cache_clear()
         yield folder
         run.stop()

@@ -182,7 +182,7 @@ def test_a_database_without_rows_says_load(
 def test_stored_vintages_are_fresh_until_something_arrives(
     private: Connection, champion: Champion, world: Any, load: Callable[..., Any]
 ) -> None:
-    """What was issued is found, equal, until its own source (and no other) brings a row."""
+    """What was issued is found, equal, until it or a covariate (and no other) is corrected."""
     names = ["site/a", "plant/load"]
     sources = {"site/a": "site", "plant/load": "plant"}
     assert vintages.fresh(private, champion, sources) == {}
@@ -190,7 +190,10 @@ def test_stored_vintages_are_fresh_until_something_arrives(
     assert {t.origin for t in made.values()} == {"computed"}
     found = vintages.fresh(private, champion, sources)
     assert all(same(found[n].vintage, made[n].vintage) for n in names)
-    load(private, pd.DataFrame({"unique_id": ["site/b"], "ds": [world.end - 3 * DAY], "y": [1.0]}))
+    old = {"ds": [world.end - 3 * DAY], "y": [1.0]}
+    load(private, pd.DataFrame({"unique_id": ["site/b"], **old}))
+    assert set(vintages.fresh(private, champion, sources)) == {"site/a", "plant/load"}
+    load(private, pd.DataFrame({"unique_id": ["site/temperature"], **old}))
     assert set(vintages.fresh(private, champion, sources)) == {"plant/load"}
 
 

@@ -125,7 +125,7 @@ def test_forecasts_of_the_job_are_served(
                 {"unique_id": ["plant/load"], "ds": [world.end - pd.Timedelta(days=8)], "y": [99.0]}
             ),
         )
-    assert jobs.forecast().startswith("3 forecasts issued by model ")
+    assert "\nplant/load: " in jobs.forecast()
     found = asked(client, series=["site/a", "site/b", "plant/load"])["forecasts"]
     assert {f["origin"] for f in found} == {"stored"}
 

@@ -66,3 +66,33 @@ def test_any_damage_is_refused(model: Path, damage: str) -> None:
         how[damage]()
     with pytest.raises(ModelFault):
         folder.verified(model)
+
+
+def test_a_newer_format_or_another_major_is_refused() -> None:
+    """A card without a format is of the first; a library that is not here is not compared."""
+    here = {"numpy": "2.4.0", "pandas": "2.3.3"}
+    folder.compatible({"libraries": {"numpy": "2.1", "prophet": "1.5"}}, installed=here.get)
+    folder.compatible({"format": folder.FORMAT}, installed=here.get)
+    with pytest.raises(ModelFault, match="format"):
+        folder.compatible({"format": folder.FORMAT + 1}, installed=here.get)
+    with pytest.raises(ModelFault, match="format"):
+        folder.compatible({"format": "one"}, installed=here.get)
+    with pytest.raises(ModelFault, match="pandas"):
+        folder.compatible({"libraries": {"pandas": "3.0.1"}}, installed=here.get)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/x.json", "a/../../x.json", "./x.json", "a//x.json", "a\\x.json", "a\x00.json", "x.so"],
+)
+def test_only_plain_paths_inside_are_read(path: str) -> None:
+    """A path that could mean another place than it says is refused."""
+    with pytest.raises(ModelFault, match="a path in the folder"):
+        folder.listed(json.dumps({"files": {path: "0"}}).encode())
+
+
+def test_a_link_is_no_file(model: Path, tmp_path: Path) -> None:
+    """A link beside the listed files is noticed, wherever it points."""
+    (model / "PT1H/link").symlink_to(tmp_path)
+    with pytest.raises(ModelFault, match="PT1H/link"):
+        folder.verified(model)

@@ -1,0 +1,1 @@
+"""Watching what was said beside what came: live accuracy of every model version."""
