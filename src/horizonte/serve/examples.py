@@ -161,6 +161,7 @@ ANSWERS: dict[str, Any] = {
     },
     "AnnotationsAnswer": {
         "added": 1,
+        "withdrawn": 0,
         "unchanged": 0,
         "refused": 0,
         "rows": [{"outcome": "added"}],

@@ -7,6 +7,7 @@ it. Nothing is changed or deleted, so what was in force at an instant stays what
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -48,25 +49,33 @@ def add(conn: Connection, rows: pd.DataFrame) -> list[str]:
 
 
 def read(
-    conn: Connection, as_of: pd.Timestamp | Pin, ids: Iterable[str] | None = None
+    conn: Connection,
+    as_of: pd.Timestamp | Pin,
+    ids: Iterable[str] | None = None,
+    *,
+    stored: datetime | None = None,
 ) -> pd.DataFrame:
     """Return the ANNOTATION rows in force at an instant or at a pin, ordered by key."""
-    rows = history(conn, as_of, ids)
+    rows = history(conn, as_of, ids, stored=stored)
     return rows[rows["withdrawn_at"].isna()].reset_index(drop=True)
 
 
 def history(
-    conn: Connection, as_of: pd.Timestamp | Pin, ids: Iterable[str] | None = None
+    conn: Connection,
+    as_of: pd.Timestamp | Pin,
+    ids: Iterable[str] | None = None,
+    *,
+    stored: datetime | None = None,
 ) -> pd.DataFrame:
     """Return every ANNOTATION row known at an instant or at a pin, ordered by key.
 
     ``withdrawn_at`` says since when it no longer holds: it was withdrawn, or stated with another
-    note. What lasted no time is left out.
+    note. What lasted no time is left out. ``stored`` limits it to what was recorded by then.
     """
     pin = as_of if isinstance(as_of, Pin) else Pin(as_of)
     condition, params = visible(conn, pin)
     wanted = None if ids is None else sorted(set(ids))
-    found = read_frame(conn, _HISTORY.format(condition), params | {"ids": wanted})
+    found = read_frame(conn, _HISTORY.format(condition), params | {"ids": wanted, "stored": stored})
     return ANNOTATION.check(found)
 
 
@@ -107,6 +116,7 @@ _HISTORY = sql.SQL("""SELECT unique_id, starts_at, ends_at, kind, note, availabl
               PARTITION BY unique_id, starts_at, ends_at, kind ORDER BY available_at, id
           ) AS withdrawn_at
           FROM annotation
-          WHERE {} AND (%(ids)s::text[] IS NULL OR unique_id = ANY(%(ids)s))) AS said
+          WHERE {} AND (%(ids)s::text[] IS NULL OR unique_id = ANY(%(ids)s))
+            AND recorded_at <= coalesce(%(stored)s::timestamptz, 'infinity')) AS said
     WHERE NOT withdrawn AND withdrawn_at IS DISTINCT FROM available_at
     ORDER BY unique_id, starts_at, ends_at, kind, available_at""")

@@ -9,10 +9,9 @@ from datetime import datetime
 import pandas as pd
 from psycopg import sql
 
-from horizonte.contracts import ANNOTATION
 from horizonte.store import annotations as notes
 from horizonte.store import observations
-from horizonte.store.bulk import INSTANTS, REALS, read_frame, read_series
+from horizonte.store.bulk import INSTANTS, REALS, read_series
 from horizonte.store.connection import Connection
 
 
@@ -53,15 +52,13 @@ def then(
 
     A row whose transaction began before that moment and ended after it counts as stored.
     """
-    facts = {"as_of": as_of, "ids": sorted(set(ids)), "start": start, "stored": stored}
+    names = sorted(set(ids))
+    facts = {"as_of": as_of, "ids": names, "start": start, "stored": stored}
     rows = read_series(conn, _ROWS, facts, columns={"ds": INSTANTS, "y": REALS})
-    return Seen(rows, ANNOTATION.check(read_frame(conn, _NOTES, facts)))
+    return Seen(rows, notes.read(conn, as_of, names, stored=stored))
 
 
 _STORED = sql.SQL("available_at <= %(as_of)s AND recorded_at <= %(stored)s")
 _ROWS = sql.SQL("""SELECT DISTINCT ON (unique_id, ds) unique_id, ds, y FROM observation
     WHERE unique_id = ANY(%(ids)s) AND ds >= %(start)s AND {}
     ORDER BY unique_id, ds, revision DESC""").format(_STORED)
-_NOTES = sql.SQL("""SELECT unique_id, starts_at, ends_at, kind, note, available_at
-    FROM annotation WHERE unique_id = ANY(%(ids)s) AND {}
-    ORDER BY unique_id, starts_at, ends_at, kind, available_at""").format(_STORED)

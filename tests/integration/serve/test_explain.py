@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from horizonte.contracts import ANNOTATION
 from horizonte.errors import DataFault, ModelFault, NotFound
 from horizonte.serve import champion as champions
 from horizonte.serve import folder as model_folder
@@ -171,8 +170,8 @@ def test_what_people_said_is_a_driver_and_a_change(
     before = mean(private, champion, "site/a")
     end = world.end - DAY
     note = {"starts_at": end - 10 * HOUR, "ends_at": end, "kind": "ignore", "note": "a fair"}
-    facts = {"unique_id": "site/a", "available_at": end, **note}
-    annotations.add(private, ANNOTATION.check(pd.DataFrame([facts])))
+    facts = {"unique_id": "site/a", "available_at": end, "withdrawn": False, **note}
+    annotations.add(private, pd.DataFrame([facts]))
     found = told(private, champion, "site/a")
     driver = next(d for d in found.drivers if d.kind == "annotations")
     assert driver.subjects == ["site/a: ignore, a fair"]

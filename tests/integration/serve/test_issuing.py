@@ -87,6 +87,7 @@ def test_a_note_touches_its_own_target(private: Connection, served: Champion) ->
         "kind": "ignore",
         "note": "test",
         "available_at": at,
+        "withdrawn": False,
     }
     annotations.add(private, pd.DataFrame([note]))
     issuing.issue(private, served)

@@ -33,7 +33,7 @@ def vintage() -> Vintage:
     ds = pd.date_range(AT, periods=3, freq="30min")
     bands = {name: np.arange(3.0) / 3 + i for i, name in enumerate(QUANTILE_COLUMNS)}
     rows = pd.DataFrame({"unique_id": TRICK, "ds": ds, "mean": [1.0, 2.5, 1e-9], **bands})
-    return Vintage(7, TRICK, "live", "v", AT, AT, AT, None, None, None, rows)
+    return Vintage(7, TRICK, "live", "v", AT, AT, AT, None, None, None, None, rows)
 
 
 @pytest.fixture
