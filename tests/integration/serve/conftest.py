@@ -19,6 +19,7 @@ import pytest
 
 from horizonte import config
 from horizonte.contracts import SERIES
+from horizonte.embedded import process
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.model.backtest import Group, Known
 from horizonte.model.train import Plan, train
@@ -203,6 +204,13 @@ _ALONE = """DO $$ BEGIN
 END $$"""
 
 
+def _sessions(server: psycopg.Connection[Any], database: str) -> int:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    row = server.execute(query, (database,)).fetchone()
+    assert row
+    return int(row[0])
+
+
 @pytest.fixture
 def private(server_url: str, loaded: str) -> Iterator[Connection]:
     """A connection to a copy of the module's loaded database, for a test that adds to it."""
@@ -210,6 +218,7 @@ def private(server_url: str, loaded: str) -> Iterator[Connection]:
     with connect(loaded) as conn:
         conn.execute(_ALONE)
     with psycopg.connect(server_url, autocommit=True) as server:
+        assert process.wait_until(lambda: not _sessions(server, name), seconds=30)
         server.execute(f"CREATE DATABASE {copy} TEMPLATE {name}")
         with connect(urlsplit(loaded)._replace(path=f"/{copy}").geturl()) as conn:
             yield conn
