@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -152,8 +153,7 @@ def _flow(name: str, metrics: str) -> Iterator[Finding]:
 
 
 def _database(now: datetime) -> Iterator[Finding]:
-    with connect() as conn:
-        conn.execute(f"SET statement_timeout = '{PATIENCE}'".encode())
+    with _patient() as conn:
         yield Finding("database", "ok", f"PostgreSQL {conn.info.server_version // 10000}, migrated")
         waiting = _one(conn, "SELECT count(*) FROM prepared.stale")
         if waiting > 1000:
@@ -208,7 +208,7 @@ def _service() -> Iterator[Finding]:
 
 def _issuer() -> Iterator[Finding]:
     found = issuer_process.running()
-    with connect() as conn:
+    with _patient() as conn:
         alive = issuing.issuing(conn)
     if alive:
         seen = "forecasts are issued" + (f" by process {found.pid}" if found else " elsewhere")
@@ -224,7 +224,7 @@ def _issuer() -> Iterator[Finding]:
 
 
 def _forecasts() -> Iterator[Finding]:
-    with connect() as conn:
+    with _patient() as conn:
         promotion = promotions.current_promotion(conn)
         known = series.read(conn)
         targets = known.loc[known["role"] == "target", "unique_id"].tolist()
@@ -243,6 +243,14 @@ def _forecasts() -> Iterator[Finding]:
     if found and not late:
         current = sum(one.up_to_date for one in found)
         yield Finding("forecasts", "ok", f"{current} of {len(found)} from all that is known")
+
+
+@contextmanager
+def _patient() -> Iterator[Connection]:
+    """Connect to a database that may be locked: no query of ours waits for ever."""
+    with connect() as conn:
+        conn.execute(f"SET statement_timeout = '{PATIENCE}'".encode())
+        yield conn
 
 
 def _asked(url: str) -> tuple[int, str]:
