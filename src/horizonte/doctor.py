@@ -77,8 +77,9 @@ def _checks(now: datetime) -> dict[str, Callable[[], Iterator[Finding]]]:
 def _services() -> Iterator[Finding]:
     for row in services.status():
         good = row.state in ("running", "external")
+        state: State = "ok" if good else "warning" if row.detail == services.NEVER else "fault"
         fix = "" if good else "run `horizonte up`, which also heals"
-        yield Finding(row.name, "ok" if good else "fault", f"{row.state}: {row.detail}", fix)
+        yield Finding(row.name, state, f"{row.state}: {row.detail}", fix)
 
 
 def _disk() -> Iterator[Finding]:
@@ -88,6 +89,8 @@ def _disk() -> Iterator[Finding]:
 
 
 def _broker() -> Iterator[Finding]:
+    if any(row.name == "mqtt" and row.detail == services.NEVER for row in services.status()):
+        return  # said among the services
     Flow.of(settings())
     broker = Broker.of(settings(), services.endpoints().mqtt)
     made, answers = brokers.client(broker, client_id="", persistent=False), []

@@ -21,6 +21,7 @@ from horizonte.embedded.supervisor import Service
 from horizonte.errors import ConfigFault, ServiceFault
 
 NAMES = ("postgres", "s3", "mqtt")
+NEVER = "never started"
 
 
 class Status(NamedTuple):
@@ -159,7 +160,7 @@ def _end(service: Service, record: Record | None) -> bool:
 
 def _row(service: Service, record: Record | None) -> Status:
     if record is None:
-        return Status(service.name, "stopped", "", None, None, "never started")
+        return Status(service.name, "stopped", "", None, None, NEVER)
     url = service.url(record, secret=False)
     if not process.alive(record.identity):
         detail = "stopped" if record.pid is None else f"ended on its own; see {service.log}"
