@@ -204,11 +204,13 @@ _ALONE = """DO $$ BEGIN
 END $$"""
 
 
-def _sessions(server: psycopg.Connection[Any], database: str) -> int:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
-    row = server.execute(query, (database,)).fetchone()
-    assert row
-    return int(row[0])
+def _copied(server: psycopg.Connection[Any], name: str, copy: str) -> bool:
+    """Say whether ``copy`` was made; while somebody is in ``name`` it cannot be."""
+    try:
+        server.execute(f"CREATE DATABASE {copy} TEMPLATE {name}")
+    except psycopg.errors.ObjectInUse:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -218,8 +220,7 @@ def private(server_url: str, loaded: str) -> Iterator[Connection]:
     with connect(loaded) as conn:
         conn.execute(_ALONE)
     with psycopg.connect(server_url, autocommit=True) as server:
-        assert process.wait_until(lambda: not _sessions(server, name), seconds=30)
-        server.execute(f"CREATE DATABASE {copy} TEMPLATE {name}")
+        assert process.wait_until(lambda: _copied(server, name, copy), seconds=60)
         with connect(urlsplit(loaded)._replace(path=f"/{copy}").geturl()) as conn:
             yield conn
         server.execute(f"DROP DATABASE {copy} WITH (FORCE)")
