@@ -12,14 +12,14 @@ from horizonte.store import ledger, observations, pins
 from horizonte.store.connection import Connection
 
 EVER = pd.Timestamp("2200-01-01", tz="UTC")
-TABLES = {"observation", "forecast"}
+TABLES = {"observation", "forecast", "request_log", "metric_sample"}
 
 
 @pytest.mark.timescale
 def test_hypertables_where_the_extension_is(
     store: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the extension, observation and forecast are hypertables."""
+    """With the extension, what grows with time is kept in hypertables."""
     row = store.execute(
         "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
     ).fetchone()
