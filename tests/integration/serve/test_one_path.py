@@ -81,9 +81,26 @@ def test_a_what_if_moves_the_forecast_and_is_never_what_was_said(
     assert bits(kept.rows) == bits(other["rows"])
 
 
+def test_before_the_first_reading_nothing_is_replayed(client: httpx.Client) -> None:
+    """Refused with the instant from which the source was known; from it on it is answered."""
+    first = "2025-01-06T01:00:00+00:00"
+    early = {"series": "site/a", "as_of": "2025-01-06T00:59:59Z"}
+    told = client.post("/forecast", json=early).json()
+    assert (told["status"], told["field"]) == (422, "as_of")
+    assert first in told["allowed"]
+    assert asked(client, series="site/a", as_of=first)["forecasts"][0]["purpose"] == "replay"
+
+
 @pytest.mark.parametrize(("body", "field"), [
     ({"as_of": "2035-01-01T00:00:00Z"}, "as_of"),
     ({"as_of": "2025-03-01"}, "as_of"),
+    ({"as_of": "0001-01-01T00:00:00Z"}, "as_of"),
+    ({"as_of": "9999-12-31T23:59:59-10:00"}, "as_of"),
+    ({"as_of": "2025-01-05T23:59:59Z"}, "as_of"),
+    ({"known_future": {"site/open": [{"ds": "0001-01-01T00:00:00+10:00", "value": 1}]}},
+     "known_future.site/open.0.ds"),
+    ({"known_future": {"site/open": [{"ds": "9999-12-31T23:00:00Z", "value": 1}]}},
+     "known_future.site/open.0.ds"),
     ({"levels": [80], "quantiles": [0.5]}, "body"),
     ({"quantiles": [0.99]}, "quantiles.0"),
     ({"quantiles": []}, "quantiles"),
