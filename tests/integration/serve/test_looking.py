@@ -154,6 +154,8 @@ def test_a_model_version_shows_its_card_and_why_it_serves(
      422, "cursor"),
     ("/forecasts/site/a/vintages?start=9999-12-31T23:59:59-10:00", 422, "start"),
     ("/forecasts/site/a/vintages?end=0001-01-01T00:00:00%2B10:00", 422, "end"),
+    ("/forecasts/site/A?horizon=", 422, "horizon"),
+    (f"/forecasts/{'a' * 201}", 422, "unique_id"),
     ("/forecasts/site/A/vintages", 404, "series"),
     ("/forecasts/site/a/vintages/99999999999999999999999", 404, "run_id"),
     ("/forecasts/site/a/vintages/one", 422, "run_id"),
@@ -169,3 +171,16 @@ def test_what_does_not_exist_or_fit_is_named(
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.status_code, body["field"]) == (status, field), body
     assert body["fix"]
+
+
+@pytest.mark.parametrize(("path", "methods"), [
+    ("/annotations", "GET, POST"),
+    ("/forecast", "POST"),
+    ("/series", "GET"),
+])  # fmt: skip
+def test_an_address_says_which_methods_it_takes(
+    client: httpx.Client, path: str, methods: str
+) -> None:
+    """405 names them all in Allow."""
+    answer = client.request("TRACE", path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
