@@ -38,7 +38,7 @@ def bits(rows: Any) -> bytes:
 def test_every_way_to_ask_gives_the_same_bits(
     client: httpx.Client, loaded: str, model: Path
 ) -> None:
-    """Job, stored answer, list, one by one, replay as of now, vintage route and bare function."""
+    """Job, stored answer, list, one by one, replay, vintage, newest on record, bare function."""
     jobs.forecast()
     single = {name: asked(client, series=name)["forecasts"][0] for name in NAMES}
     assert {one["origin"] for one in single.values()} == {"stored"}
@@ -52,7 +52,8 @@ def test_every_way_to_ask_gives_the_same_bits(
         again = asked(client, series=name, as_of=single[name]["as_of"])["forecasts"][0]
         assert (again["origin"], again["purpose"]) == ("computed", "replay")
         shown = client.get(f"/forecasts/{name}/vintages/{kept[name].run_id}").json()
-        told = [single[name], whole[name], again, shown]
+        newest = client.get(f"/forecasts/{name}").json()
+        told = [single[name], whole[name], again, shown, newest]
         assert {bits(t["rows"]) for t in told} == {bits(kept[name].rows)} == {bits(bare[name].rows)}
 
 
