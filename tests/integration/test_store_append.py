@@ -181,6 +181,13 @@ def test_what_cannot_be_stored_is_named(
         load(bad)
 
 
+@pytest.mark.parametrize("end", ["observations", "vintages", "vintages/3"])
+def test_a_name_that_is_an_address_is_not_registered(declare: Declare, end: str) -> None:
+    """/series/a/observations could otherwise mean the readings of a, or the series itself."""
+    with pytest.raises(DataFault, match=f"a/{end}"):
+        declare(f"a/{end}")
+
+
 def test_unregistered_series_is_refused(load: Load) -> None:
     """A series nobody declared raises NotFound with its name."""
     with pytest.raises(NotFound, match="stranger"):

@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from horizonte import freq as grids
+from horizonte import names
 from horizonte.errors import Fault
 from horizonte.ingest.feeds import Endpoint, Topic
 
@@ -133,6 +134,8 @@ class Source(BaseModel):
             raise ValueError("declare at least one series, or allow new_series")
         if repeated := {i for i in ids if ids.count(i) > 1}:
             raise ValueError(f"series: unique_id {sorted(repeated)[0]!r} is declared twice")
+        if wrong := [i for i in ids if names.taken(i)]:
+            raise ValueError(f"series: {wrong[0]!r} is not {names.ALLOWED}; {names.FIX}")
         return self
 
     def unique_id(self, key: str) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from psycopg.rows import dict_row
 
 from horizonte.ingest import live
-from horizonte.ingest.resolve import LONGEST_KEY, NEW_KEY
+from horizonte.ingest.resolve import is_new_key
 from horizonte.ingest.sources import Channel, Source
 from horizonte.store.connection import Connection
 
@@ -63,7 +63,7 @@ def _claims(name: str, declared: Mapping[str, Source], sources: Mapping[str, Sou
     owner, _, key = name.partition("/")
     if owner not in sources or not sources[owner].new_series or key in sources[owner].series:
         return None
-    return owner if len(key) <= LONGEST_KEY and NEW_KEY.fullmatch(key) else None
+    return owner if is_new_key(owner, key) else None
 
 
 def _channel(name: str, row: Mapping[str, Any] | None, declared: Mapping[str, Source]) -> Channel:

@@ -21,6 +21,7 @@ from horizonte.ingest.feeds import TimeUnit
 from horizonte.ingest.messages import NO_FIELD, Columns
 from horizonte.ingest.readings import WHY
 from horizonte.ingest.sources import Source
+from horizonte.names import taken
 
 Letter = tuple[int, str, str, str]  # place, value, reason, fix
 NEW_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@ -]*(/[A-Za-z0-9][A-Za-z0-9_.:@ -]*)*")
@@ -86,8 +87,13 @@ def unique_id(key: str, source: Source, declared: Mapping[str, bool]) -> str | N
         return source.unique_id(key)
     if key in declared:
         return key
-    fits = len(key) <= LONGEST_KEY and NEW_KEY.fullmatch(key)
-    return f"{source.name}/{key}" if source.new_series and fits else None
+    return f"{source.name}/{key}" if source.new_series and is_new_key(source.name, key) else None
+
+
+def is_new_key(source: str, key: str) -> bool:
+    """Return whether ``source/key`` may name a series that is to be registered."""
+    fits = len(key) <= LONGEST_KEY and NEW_KEY.fullmatch(key) is not None
+    return fits and not taken(f"{source}/{key}")
 
 
 def _names(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from horizonte import freq
@@ -44,7 +46,7 @@ def untrained(history: pd.DataFrame, *, meta: pd.DataFrame, iso: str) -> Forecas
     return made.forecasters[iso]
 
 
-def _until(history: pd.DataFrame):  # type: ignore[no-untyped-def]
+def _until(history: pd.DataFrame) -> Callable[[pd.Timestamp], Known]:
     return lambda cutoff: Known(history[history["ds"] <= cutoff], None)
 
 

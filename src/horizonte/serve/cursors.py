@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from horizonte.errors import DataFault
+from horizonte.serve.instants import bounded
 
 
 def written(key: object) -> str:
@@ -30,11 +31,11 @@ def read(cursor: str | None, kind: Callable[[Any], Any]) -> Any:
 
 
 def instant(text: object) -> datetime:
-    """Return ``text`` as an instant; raise ValueError for a naive one."""
+    """Return ``text`` as an instant; raise ValueError for a naive one, or one out of bounds."""
     at = datetime.fromisoformat(str(text))
     if at.tzinfo is None:
         raise ValueError(text)
-    return at
+    return bounded(at)
 
 
 def whole(number: object) -> int:

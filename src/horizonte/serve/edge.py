@@ -6,8 +6,10 @@ import asyncio
 import json
 import logging
 import time
+from dataclasses import replace
 from typing import Protocol
 
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from horizonte.serve import body, headers, problems
@@ -136,7 +138,8 @@ def translate(exchange: Exchange) -> Problem:
     """Return the held answer of a library (BentoML, FastAPI, Starlette) as a problem."""
     status = int(exchange.held["status"]) if exchange.held else 500
     if status in (404, 405):  # ours are problems already: these are the routers'
-        return problems.of_status(status, f"{exchange.scope['method']} {exchange.scope['path']}")
+        told = problems.of_status(status, f"{exchange.scope['method']} {exchange.scope['path']}")
+        return replace(told, extra={"allowed": _methods(exchange)}) if status == 405 else told
     try:
         said = json.loads(exchange.answer)
     except ValueError:
@@ -146,6 +149,16 @@ def translate(exchange: Exchange) -> Problem:
     if isinstance(detail, list):
         return problems.of_validation(detail, bytes(exchange.body))
     return problems.of_status(status, str(detail) if detail else None)
+
+
+def _methods(exchange: Exchange) -> str:
+    """Return what the address takes; a router names the methods of its first route alone."""
+    told = dict(exchange.held["headers"]).get(b"allow", b"") if exchange.held else b""
+    found = {name.strip() for name in told.decode("latin-1").split(",") if name.strip()}
+    for route in getattr(exchange.scope.get("app"), "routes", ()):
+        if route.matches(exchange.scope)[0] is Match.PARTIAL:
+            found |= route.methods
+    return ", ".join(sorted(found))
 
 
 async def _hand_out(exchange: Exchange, ready: Reply, send: Send) -> None:

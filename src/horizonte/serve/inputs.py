@@ -81,6 +81,13 @@ def knowledge(conn: Connection, sources: Iterable[str]) -> dict[str, Knowledge]:
     return {source: Knowledge(pd.Timestamp(now), int(rows)) for source, now, rows in found}
 
 
+def unknown_until(conn: Connection, source: str, as_of: pd.Timestamp) -> pd.Timestamp | None:
+    """Return when the first target of ``source`` had a reading, if none had by ``as_of``; or None."""
+    asked = {"source": source, "as_of": as_of}
+    row = conn.execute(_FIRST, asked).fetchone()
+    return None if row is None or row[0] is None else pd.Timestamp(row[0])
+
+
 def groups(
     series: pd.DataFrame, targets: Sequence[str], known: Mapping[str, Knowledge]
 ) -> list[Group]:
@@ -191,3 +198,10 @@ _KNOWLEDGE = """SELECT b.source,
     FROM ingest_batch b LEFT JOIN source s ON s.name = b.source
     WHERE b.source = ANY(%(sources)s)
     GROUP BY b.source, s.clock, s.step_seconds HAVING max(newest_available_at) IS NOT NULL"""
+
+# The answer is nearly always "some is known", found with one row; the minimum needs them all.
+_FIRST = """WITH target AS (
+        SELECT unique_id FROM series WHERE source = %(source)s AND role = 'target')
+    SELECT min(available_at) FROM observation JOIN target USING (unique_id)
+    WHERE NOT EXISTS (SELECT FROM observation JOIN target USING (unique_id)
+        WHERE available_at <= %(as_of)s)"""

@@ -29,6 +29,11 @@ _PROBLEM = {
         "fix": {"type": "string", "description": "what to do next"},
     },
 }
+_KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "hz_<id>_<secret>, where the service runs with HORIZONTE_AUTH=keys",
+}
 _FOREIGN = (
     "BentoMLException",
     "InvalidArgument",
@@ -82,7 +87,8 @@ def document(merged: dict[str, Any]) -> dict[str, Any]:
         },
         "servers": [{"url": "."}],
         "paths": paths,
-        "components": {"schemas": schemas},
+        "security": [{"key": []}, {}],
+        "components": {"schemas": schemas, "securitySchemes": {"key": _KEY}},
     }
 
 

@@ -162,7 +162,10 @@ def series_of(conn: Connection, targets: Sequence[str]) -> pd.DataFrame:
 def known_of(
     conn: Connection, series: pd.DataFrame, targets: Sequence[str], as_of: pd.Timestamp | None
 ) -> dict[str, Knowledge]:
-    """Return what is known of the source of each target; raise NoHistory for one without rows."""
+    """Return what is known of the source of each target; raise NoHistory for one without rows.
+
+    Raises DataFault for an ``as_of`` after now or before the first reading on a source's clock.
+    """
     sources = set(series.loc[series["unique_id"].isin(targets), "source"])
     known = inputs.knowledge(conn, sources)
     for source in sources - set(known):
@@ -182,6 +185,14 @@ def known_of(
             f"at most now on the clock of source {source}, {newest.isoformat()}",
             "leave it out for the newest forecast",
         )
+    for source in sorted(sources):
+        if (first := inputs.unknown_until(conn, source, as_of)) is not None:
+            raise DataFault(
+                "as_of",
+                as_of.isoformat(),
+                f"not before anything of source {source} was known, {first.isoformat()}",
+                "ask from that instant on, or leave it out for the newest forecast",
+            )
     return {source: replace(state, as_of=as_of) for source, state in known.items()}
 
 

@@ -79,7 +79,9 @@ class Problem:
         wait = self.extra.get("retry_after") or RETRY_AFTER_SECONDS.get(self.kind.slug)
         retry = [(b"retry-after", str(wait).encode())] if wait else []
         ask = [(b"www-authenticate", b"Bearer")] if self.kind.status == 401 else []
-        return [(b"content-type", MEDIA_TYPE.encode()), *retry, *ask]
+        take = [(b"allow", str(self.extra.get("allowed", "")).encode())]
+        more = [*retry, *ask, *(take if self.kind.status == 405 else [])]
+        return [(b"content-type", MEDIA_TYPE.encode()), *more]
 
 
 def of(slug: str, detail: str | None = None, **extra: object) -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from horizonte.errors import DataFault, NotFound
 from horizonte.serve import cursors, predict
@@ -16,7 +16,7 @@ from horizonte.store import series as series_store
 from horizonte.store.browse import Row, Span
 from horizonte.store.connection import Connection
 
-PURPOSES = ("live", "what_if", "replay", "shadow", "backtest")
+PURPOSES = get_args(out.Purpose)
 
 
 def series(conn: Connection, asked: out.SeriesAsked, champion: Champion | None) -> SeriesList:
@@ -24,7 +24,8 @@ def series(conn: Connection, asked: out.SeriesAsked, champion: Champion | None) 
     if asked.source is not None and not asked.source.isprintable():
         raise NotFound("source", asked.source, "a source", "correct the name")
     span = Span(asked.limit + 1, after=cursors.read(asked.cursor, cursors.name))
-    found = browse.series(conn, span, role=asked.role, source=asked.source)
+    role = None if asked.role == "any" else asked.role
+    found = browse.series(conn, span, role=role, source=asked.source)
     rows, further = _page(found, asked.limit, lambda row: row["unique_id"])
     entries = [entry(row, champion) for row in rows]
     version = champion.version if champion else None
@@ -80,7 +81,7 @@ def vintages(conn: Connection, unique_id: str, asked: out.VintagesAsked) -> out.
     _facts(conn, unique_id)
     after = cursors.read(asked.cursor, cursors.whole)
     span = Span(asked.limit + 1, asked.start, asked.end, after)
-    wanted = PURPOSES if asked.purpose is None else (asked.purpose,)
+    wanted = PURPOSES if asked.purpose == "any" else (asked.purpose,)
     found = browse.vintages(conn, unique_id, span, purposes=wanted)
     rows, further = _page(found, asked.limit, lambda row: row["run_id"])
     entries = [out.VintageEntry(**_told(row)) for row in rows]

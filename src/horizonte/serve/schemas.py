@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from horizonte.serve.instants import Instant
 
 MAX_SERIES = 100
 MAX_SUPPOSED = 10_000
@@ -19,7 +21,7 @@ class Supposed(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ds: AwareDatetime = Field(description="start of the interval, on the covariate's grid")
+    ds: Instant = Field(description="start of the interval, on the covariate's grid")
     value: float = Field(allow_inf_nan=False)
 
 
@@ -57,7 +59,7 @@ class ForecastRequest(BaseModel):
         description="probabilities from 0.05 to 0.95 instead of levels, as columns q05, q12.5, …;"
         " between the stored quantiles they are interpolated",
     )
-    as_of: AwareDatetime | None = Field(
+    as_of: Instant | None = Field(
         default=None,
         description="forecast from what was known at this instant: a replay, never scored",
     )

@@ -20,7 +20,7 @@ _NOTE: JsonValue = {
 }
 
 
-class Reading(BaseModel):
+class NewReading(BaseModel):
     """One reading, or the actual of a forecast."""
 
     unique_id: str = Field(description="a registered series")
@@ -33,7 +33,7 @@ class ObservationsRequest(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": {"readings": _READINGS}})
 
-    readings: list[Reading] = Field(min_length=1, max_length=10_000)
+    readings: list[NewReading] = Field(min_length=1, max_length=10_000)
 
 
 class RowOutcome(BaseModel):

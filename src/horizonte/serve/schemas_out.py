@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from horizonte.serve.instants import Instant
 
 Purpose = Literal["live", "what_if", "replay", "shadow", "backtest"]
 _CURSOR = Field(None, max_length=400, description="next of the page before")
@@ -20,7 +22,7 @@ class Asked(BaseModel):
 class SeriesAsked(Asked):
     """Which series."""
 
-    role: Literal["target", "covariate"] | None = Field("target", description="empty: both")
+    role: Literal["target", "covariate", "any"] = "target"
     source: str | None = Field(None, max_length=200, description="of this source alone")
     limit: int = Field(1_000, ge=1, le=5_000)
     cursor: str | None = _CURSOR
@@ -30,9 +32,9 @@ class ReadingsAsked(Asked):
     """Which readings."""
 
     kind: Literal["raw", "prepared"] = Field("raw", description="as they came, or the clean grid")
-    start: AwareDatetime | None = Field(None, description="first ds")
-    end: AwareDatetime | None = Field(None, description="ds before it")
-    as_of: AwareDatetime | None = Field(None, description="as known at this instant; raw only")
+    start: Instant | None = Field(None, description="first ds")
+    end: Instant | None = Field(None, description="ds before it")
+    as_of: Instant | None = Field(None, description="as known at this instant; raw only")
     limit: int = Field(1_000, ge=1, le=5_000)
     cursor: str | None = _CURSOR
 
@@ -40,9 +42,9 @@ class ReadingsAsked(Asked):
 class VintagesAsked(Asked):
     """Which vintages."""
 
-    purpose: Purpose | None = Field("live", description="what they were issued for; empty: any")
-    start: AwareDatetime | None = Field(None, description="issued at or after")
-    end: AwareDatetime | None = Field(None, description="issued before")
+    purpose: Literal[Purpose, "any"] = Field("live", description="what they were issued for")
+    start: Instant | None = Field(None, description="issued at or after")
+    end: Instant | None = Field(None, description="issued before")
     limit: int = Field(100, ge=1, le=1_000)
     cursor: str | None = _CURSOR
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Path, Query, Request
 from fastapi.responses import Response
 
 from horizonte import freq
@@ -32,8 +32,11 @@ def add(app: FastAPI) -> None:
 
 def latest_forecast(
     request: Request,
-    unique_id: str,
-    horizon: Annotated[str | None, Query(description="steps, or a duration such as PT24H")] = None,
+    unique_id: Annotated[str, Path(min_length=1, max_length=200)],
+    horizon: Annotated[
+        str | None,
+        Query(min_length=1, max_length=32, description="steps, or a duration such as PT24H"),
+    ] = None,
     levels: Annotated[list[str] | None, Query(description="50, 80, 90; may be repeated")] = None,
 ) -> Response:
     """Return the latest stored forecast of a series; compute and store one where there is none."""

@@ -9,7 +9,7 @@ import pandas as pd
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from horizonte import freq
+from horizonte import freq, names
 from horizonte.contracts import SERIES
 from horizonte.errors import DataFault, NotFound
 from horizonte.store.connection import Connection
@@ -19,9 +19,11 @@ def register(conn: Connection, frame: pd.DataFrame) -> None:
     """Insert or update the rows of ``frame`` (SERIES), by unique_id.
 
     Raises DataFault when ``freq`` of a series that already holds observations changes: their
-    ``available_at`` was derived from it.
+    ``available_at`` was derived from it; and for a name that reads as an address of another series.
     """
     rows = SERIES.check(frame).astype(object)
+    for name in filter(names.taken, rows["unique_id"]):
+        raise DataFault("unique_id", name, names.ALLOWED, names.FIX)
     rows["freq"] = [freq.iso(value) for value in rows["freq"]]
     rows = rows.where(rows.notna(), None)
     rows["covariates"] = [list(value) for value in rows["covariates"]]

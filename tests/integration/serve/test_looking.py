@@ -9,6 +9,7 @@ import httpx
 import pandas as pd
 import pytest
 
+from horizonte.serve import cursors
 from horizonte.serve import folder as model_folder
 from horizonte.store import forecasts, prepared
 from horizonte.store.connection import connect
@@ -54,6 +55,7 @@ def test_series_tell_their_grid_their_newest_reading_and_who_forecasts_them(
     covariates = found(client, "/series", role="covariate", source="site")["series"]
     assert [row["unique_id"] for row in covariates] == ["site/open", "site/temperature"]
     assert covariates[0]["model_version"] is None
+    assert len(found(client, "/series", role="any")["series"]) == len(rows) + len(covariates)
     assert walked(client, "/series", "series", limit=1) == list(rows.values())
 
 
@@ -100,6 +102,8 @@ def test_vintages_are_listed_newest_first_and_shown_as_they_were_said(
             ds = [world.end - pd.Timedelta(days=day)]
             load(conn, pd.DataFrame({"unique_id": ["plant/load"], "ds": ds, "y": [y]}))
         client.post("/forecast", json={"series": "plant/load"}).raise_for_status()
+    asked = {"series": "plant/load", "as_of": (world.end - pd.Timedelta(days=9)).isoformat()}
+    client.post("/forecast", json=asked).raise_for_status()
     entries = walked(client, "/forecasts/plant/load/vintages", "vintages", limit=1)
     assert len(entries) >= 2
     assert [e["run_id"] for e in entries] == sorted((e["run_id"] for e in entries), reverse=True)
@@ -109,6 +113,9 @@ def test_vintages_are_listed_newest_first_and_shown_as_they_were_said(
     assert shown["run_id"] == kept.run_id
     assert [r["q90"] for r in shown["rows"]] == kept.rows["q90"].tolist()
     assert (shown["freq"], shown["unit"], shown["purpose"]) == ("PT30M", "MW", "live")
+    everything = found(client, "/forecasts/plant/load/vintages", purpose="any")["vintages"]
+    assert everything[1:] == entries
+    assert everything[0]["purpose"] == "replay"
     late = found(client, "/forecasts/plant/load/vintages", start=entries[0]["issued_at"])
     assert [e["run_id"] for e in late["vintages"]] == [entries[0]["run_id"]]
 
@@ -130,6 +137,8 @@ def test_a_model_version_shows_its_card_and_why_it_serves(
     ("/series/site/A", 404, "series"),
     ("/series/nul%00", 404, "series"),
     ("/series?role=both", 422, "role"),
+    ("/series?role=", 422, "role"),
+    ("/forecasts/site/a/vintages?purpose=", 422, "purpose"),
     ("/series?rolle=target", 422, "rolle"),
     ("/series?limit=0", 422, "limit"),
     ("/series?cursor=nonsense", 422, "cursor"),
@@ -138,6 +147,15 @@ def test_a_model_version_shows_its_card_and_why_it_serves(
     ("/series/site/a/observations?start=2025-01-01", 422, "start"),
     ("/series/site/a/observations?kind=prepared&as_of=2025-01-01T00:00:00Z", 422, "as_of"),
     ("/series/site/a/observations?cursor=MTIz", 422, "cursor"),
+    ("/series/site/a/observations?start=0001-01-01T00:00:00%2B10:00", 422, "start"),
+    ("/series/site/a/observations?end=9999-12-31T23:59:59-10:00", 422, "end"),
+    ("/series/site/a/observations?as_of=0001-01-01T00:00:00Z", 422, "as_of"),
+    (f"/series/site/a/observations?cursor={cursors.written('0001-01-01T00:00:00+10:00')}",
+     422, "cursor"),
+    ("/forecasts/site/a/vintages?start=9999-12-31T23:59:59-10:00", 422, "start"),
+    ("/forecasts/site/a/vintages?end=0001-01-01T00:00:00%2B10:00", 422, "end"),
+    ("/forecasts/site/A?horizon=", 422, "horizon"),
+    (f"/forecasts/{'a' * 201}", 422, "unique_id"),
     ("/forecasts/site/A/vintages", 404, "series"),
     ("/forecasts/site/a/vintages/99999999999999999999999", 404, "run_id"),
     ("/forecasts/site/a/vintages/one", 422, "run_id"),
@@ -153,3 +171,16 @@ def test_what_does_not_exist_or_fit_is_named(
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.status_code, body["field"]) == (status, field), body
     assert body["fix"]
+
+
+@pytest.mark.parametrize(("path", "methods"), [
+    ("/annotations", "GET, POST"),
+    ("/forecast", "POST"),
+    ("/series", "GET"),
+])  # fmt: skip
+def test_an_address_says_which_methods_it_takes(
+    client: httpx.Client, path: str, methods: str
+) -> None:
+    """405 names them all in Allow."""
+    answer = client.request("TRACE", path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)

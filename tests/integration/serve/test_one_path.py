@@ -38,7 +38,7 @@ def bits(rows: Any) -> bytes:
 def test_every_way_to_ask_gives_the_same_bits(
     client: httpx.Client, loaded: str, model: Path
 ) -> None:
-    """Job, stored answer, list, one by one, replay as of now, vintage route and bare function."""
+    """Job, stored answer, list, one by one, replay, vintage, newest on record, bare function."""
     jobs.forecast()
     single = {name: asked(client, series=name)["forecasts"][0] for name in NAMES}
     assert {one["origin"] for one in single.values()} == {"stored"}
@@ -52,7 +52,8 @@ def test_every_way_to_ask_gives_the_same_bits(
         again = asked(client, series=name, as_of=single[name]["as_of"])["forecasts"][0]
         assert (again["origin"], again["purpose"]) == ("computed", "replay")
         shown = client.get(f"/forecasts/{name}/vintages/{kept[name].run_id}").json()
-        told = [single[name], whole[name], again, shown]
+        newest = client.get(f"/forecasts/{name}").json()
+        told = [single[name], whole[name], again, shown, newest]
         assert {bits(t["rows"]) for t in told} == {bits(kept[name].rows)} == {bits(bare[name].rows)}
 
 
@@ -81,9 +82,26 @@ def test_a_what_if_moves_the_forecast_and_is_never_what_was_said(
     assert bits(kept.rows) == bits(other["rows"])
 
 
+def test_before_the_first_reading_nothing_is_replayed(client: httpx.Client) -> None:
+    """Refused with the instant from which the source was known; from it on it is answered."""
+    first = "2025-01-06T01:00:00+00:00"
+    early = {"series": "site/a", "as_of": "2025-01-06T00:59:59Z"}
+    told = client.post("/forecast", json=early).json()
+    assert (told["status"], told["field"]) == (422, "as_of")
+    assert first in told["allowed"]
+    assert asked(client, series="site/a", as_of=first)["forecasts"][0]["purpose"] == "replay"
+
+
 @pytest.mark.parametrize(("body", "field"), [
     ({"as_of": "2035-01-01T00:00:00Z"}, "as_of"),
     ({"as_of": "2025-03-01"}, "as_of"),
+    ({"as_of": "0001-01-01T00:00:00Z"}, "as_of"),
+    ({"as_of": "9999-12-31T23:59:59-10:00"}, "as_of"),
+    ({"as_of": "2025-01-05T23:59:59Z"}, "as_of"),
+    ({"known_future": {"site/open": [{"ds": "0001-01-01T00:00:00+10:00", "value": 1}]}},
+     "known_future.site/open.0.ds"),
+    ({"known_future": {"site/open": [{"ds": "9999-12-31T23:00:00Z", "value": 1}]}},
+     "known_future.site/open.0.ds"),
     ({"levels": [80], "quantiles": [0.5]}, "body"),
     ({"quantiles": [0.99]}, "quantiles.0"),
     ({"quantiles": []}, "quantiles"),

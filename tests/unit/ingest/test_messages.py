@@ -300,6 +300,9 @@ HOSTILE = [
     "{1}",
     "%s",
     "\\",
+    "observations",
+    "pump/vintages",
+    "pump/vintages/3",
 ]
 
 

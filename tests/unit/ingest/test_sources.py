@@ -58,10 +58,13 @@ def test_mistakes(tmp_path: Path, change: Any, key: str, value: Any, says: str) 
         {"timestamp": ["a", "b", "c"]},
         {"series": {"a": {"lower": 2, "upper": 1}}},
         {"series": {"a b": {}, "a_b": {}}},
+        {"series": {"observations": {}}},
+        {"series": {"a": {"unique_id": "x/a/vintages"}}},
+        {"series": {"a": {"unique_id": "x/a/vintages/3"}}},
     ],
 )
 def test_contradictions(tmp_path: Path, change: Any) -> None:
-    """Settings that contradict each other are refused."""
+    """Settings that contradict each other, and names that would be ambiguous addresses, are refused."""
     with pytest.raises(ConfigFault):
         _load(tmp_path, {"x": {**GOOD, **change}})
 
