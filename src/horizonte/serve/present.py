@@ -30,6 +30,12 @@ class Shape:
     levels: Sequence[int] | None = None
     quantiles: Sequence[float] | None = None
 
+    def __post_init__(self) -> None:
+        """Hold tuples, so that equal shapes are one key."""
+        for name in ("levels", "quantiles"):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, tuple(given))
+
 
 def forecast(told: Told, *, steps: int, facts: Mapping[str, Any], shape: Shape) -> SeriesForecast:
     """Return the first ``steps`` of ``told``; ``facts`` is the SERIES row of its series."""
