@@ -18,11 +18,21 @@ from horizonte.embedded import services
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.errors import Fault, ModelFault, StoreFault
 from horizonte.params import Rules
-from horizonte.serve import champion, explain, predict, present, schemas, vintages, writing
+from horizonte.serve import (
+    champion,
+    explain,
+    predict,
+    present,
+    schemas,
+    stored,
+    vintages,
+    writing,
+)
 from horizonte.serve.bucket import Bucket
 from horizonte.serve.champion import Champion
 from horizonte.serve.faults import NoChampion, NotReady
 from horizonte.serve.follow import Doors, Follower, Serving
+from horizonte.serve.latest import Latest
 from horizonte.serve.observations import Call
 from horizonte.serve.schemas_explain import Explanation
 from horizonte.store import series as series_store
@@ -38,14 +48,17 @@ _LOADING = NotReady("champion", "loading", "loaded yet", "wait a moment")
 class Answers:
     """The state of one serving process: connections, and the champion it follows."""
 
-    def __init__(self, pool: ConnectionPool[Connection], follower: Follower) -> None:
-        """Take an open pool and a started follower."""
+    def __init__(
+        self, pool: ConnectionPool[Connection], follower: Follower, latest: Latest
+    ) -> None:
+        """Take an open pool, a started follower, and what keeps the newest vintages in memory."""
         self._pool = pool
         self._follower = follower
+        self._latest = latest
         self._computing = threading.Lock()
 
     @classmethod
-    def start(cls, setting: Settings) -> Answers:
+    def start(cls, setting: Settings, latest: Latest) -> Answers:
         """Open the connections and begin to follow the champion; returns before it is ready."""
         where = setting.database or services.endpoints().database
         pool = ConnectionPool[Connection](
@@ -68,7 +81,7 @@ class Answers:
             )
         )
         follower.start()
-        return cls(pool, follower)
+        return cls(pool, follower, latest)
 
     def connect(self) -> Connection:
         """Return a new connection to the same database, for a thread that keeps one."""
@@ -96,23 +109,48 @@ class Answers:
         Raises the faults of ``predict.forecast``, NotReady while the champion is being loaded,
         and StoreFault when the database does not answer.
         """
-        model, names = self._model(), request.names()
+        model = self._model()
         with self._connection() as conn:
-            series = {row["unique_id"]: row for row in _records(series_store.read(conn, names))}
-            steps = {
-                name: predict.steps_of(request.horizon, *predict.grid(model, name, facts["freq"]))
-                for name, facts in series.items()
-            }
-            told = self._told(conn, model, series, asked=_asked(request), request_id=request_id)
-        shape = present.Shape(request.levels, request.quantiles)
-        forecasts = [
-            present.forecast(told[name], steps=steps[name], facts=series[name], shape=shape)
-            for name in names
-        ]
+            forecasts = self._held(conn, model, request)
+        if forecasts is None:
+            forecasts = self._on_record(model, request, request_id=request_id)
         version = model.version if model else predict.UNTRAINED
         return schemas.ForecastAnswer(
             model_version=version, request_id=request_id, forecasts=forecasts
         )
+
+    def _held(
+        self, conn: Connection, model: Champion | None, request: schemas.ForecastRequest
+    ) -> list[schemas.SeriesForecast] | None:
+        """Return the answer from memory, or None where any of it is not there or not fresh."""
+        names, view = request.names(), self._latest.view
+        entries = {name: view.entries[name] for name in names if name in view.entries}
+        if request.as_of or request.known_future or len(entries) < len(names):
+            return None
+        if not vintages.still_fresh(conn, model, entries):
+            return None
+        shape = present.Shape(request.levels, request.quantiles)
+        return [
+            stored.forecast(one, _steps(model, request, name, one.facts["freq"]), shape)
+            for name, one in entries.items()
+        ]
+
+    def _on_record(
+        self, model: Champion | None, request: schemas.ForecastRequest, *, request_id: str | None
+    ) -> list[schemas.SeriesForecast]:
+        """Return the answer from the database, computed where it is not fresh there."""
+        names = request.names()
+        with self._connection() as conn:
+            series = {row["unique_id"]: row for row in _records(series_store.read(conn, names))}
+            steps = {
+                name: _steps(model, request, name, facts["freq"]) for name, facts in series.items()
+            }
+            told = self._told(conn, model, series, asked=_asked(request), request_id=request_id)
+        shape = present.Shape(request.levels, request.quantiles)
+        return [
+            present.forecast(told[name], steps=steps[name], facts=series[name], shape=shape)
+            for name in names
+        ]
 
     def read(self, question: Callable[..., T], *asked: Any) -> T:
         """Return what ``question`` reads from the database, given a connection and ``asked``."""
@@ -215,6 +253,12 @@ class Answers:
                 "reachable",
                 "start it (horizonte up), or correct HORIZONTE_DATABASE",
             ) from why
+
+
+def _steps(
+    model: Champion | None, request: schemas.ForecastRequest, name: str, declared: str
+) -> int:
+    return predict.steps_of(request.horizon, *predict.grid(model, name, declared))
 
 
 def _asked(request: schemas.ForecastRequest) -> vintages.Asked:

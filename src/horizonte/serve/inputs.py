@@ -21,7 +21,7 @@ from horizonte.prepare.reach import reach
 from horizonte.serve import suppose
 from horizonte.serve.suppose import Ahead
 from horizonte.store import annotations as notes
-from horizonte.store import observations
+from horizonte.store import clocks, observations
 from horizonte.store.connection import Connection
 
 
@@ -189,15 +189,10 @@ def one_view(conn: Connection) -> Iterator[None]:
         yield
 
 
-# A wall clock moves in whole steps: within one, the same rows mean the same forecast.
-_KNOWLEDGE = """SELECT b.source,
-        CASE WHEN s.clock = 'wall' THEN greatest(max(newest_available_at),
-            date_bin(make_interval(secs => s.step_seconds), clock_timestamp(), 'epoch'))
-        ELSE max(newest_available_at) END,
-        sum(accepted + corrected) + (SELECT count(*) FROM annotation)
-    FROM ingest_batch b LEFT JOIN source s ON s.name = b.source
-    WHERE b.source = ANY(%(sources)s)
-    GROUP BY b.source, s.clock, s.step_seconds HAVING max(newest_available_at) IS NOT NULL"""
+_KNOWLEDGE = f"""SELECT b.source, {clocks.NOW}, brought + (SELECT count(*) FROM annotation)
+    FROM (SELECT source, max(newest_available_at) AS newest, sum(accepted + corrected) AS brought
+          FROM ingest_batch WHERE source = ANY(%(sources)s) GROUP BY source) AS b
+    LEFT JOIN source AS c ON c.name = b.source WHERE newest IS NOT NULL"""  # noqa: S608 (fixed texts)
 
 # The answer is nearly always "some is known", found with one row; the minimum needs them all.
 _FIRST = """WITH target AS (

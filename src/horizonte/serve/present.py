@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,12 @@ class Shape:
 
     levels: Sequence[int] | None = None
     quantiles: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        """Hold tuples, so that equal shapes are one key."""
+        for name in ("levels", "quantiles"):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, tuple(given))
 
 
 def forecast(told: Told, *, steps: int, facts: Mapping[str, Any], shape: Shape) -> SeriesForecast:
@@ -55,10 +61,10 @@ def forecast(told: Told, *, steps: int, facts: Mapping[str, Any], shape: Shape) 
 
 def rows(frame: pd.DataFrame, shape: Shape) -> list[dict[str, Any]]:
     """Return FORECAST rows as records: ds in UTC, mean, then what ``shape`` asks for."""
-    shown = pd.DataFrame(_columns(frame, shape))
-    shown.insert(0, "mean", frame["mean"].to_numpy())
-    shown.insert(0, "ds", frame["ds"].dt.strftime("%Y-%m-%dT%H:%M:%SZ").to_numpy())
-    return cast("list[dict[str, Any]]", shown.to_dict("records"))
+    ds = np.datetime_as_string(frame["ds"].to_numpy("datetime64[s]"), timezone="UTC")
+    shown = {"ds": ds, "mean": frame["mean"].to_numpy(), **_columns(frame, shape)}
+    values = zip(*(column.tolist() for column in shown.values()), strict=True)
+    return [dict(zip(shown, row, strict=True)) for row in values]
 
 
 def _columns(frame: pd.DataFrame, shape: Shape) -> dict[str, np.ndarray]:

@@ -43,7 +43,7 @@ class Horizonte:
             Answers,
         )  # the supervisor imports this file, serves nothing
 
-        self.answers = Answers.start(settings())
+        self.answers = Answers.start(settings(), desk.latest)
         app.state.answers, app.state.latest = self.answers, desk.latest
         desk.start(self.answers.connect)
         guard.start(self.answers.connect)

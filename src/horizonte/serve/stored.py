@@ -14,6 +14,7 @@ import pandas as pd
 from horizonte import freq
 from horizonte.serve import predict, present
 from horizonte.serve.inputs import Knowledge
+from horizonte.serve.schemas import SeriesForecast
 from horizonte.store.forecasts import Vintage
 
 _AGE = b'"age_seconds":'
@@ -27,7 +28,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """A vintage on record and its answer, written but for the age, which moves."""
 
@@ -53,7 +54,9 @@ def entry(
     levels: Sequence[int] | None = None,
 ) -> Entry:
     """Return the first ``steps`` (None: all) of ``vintage`` as an entry, in ``levels`` or quantiles."""
-    whole = _told(vintage, facts, steps or len(vintage.rows), levels)
+    shape = present.Shape(levels)
+    shown = _forecast(vintage, facts, steps or len(vintage.rows), shape)
+    whole = shown.model_dump_json().encode()
     head, tail = split(whole)
     tag = f'W/"{vintage.run_id}-{hashlib.sha256(head + tail).hexdigest()[:12]}"'.encode()
     return Entry(
@@ -91,9 +94,15 @@ def matches(if_none_match: bytes, etag: bytes) -> bool:
     return asked == {b"*"} or etag.removeprefix(b"W/") in asked
 
 
-def _told(
-    vintage: Vintage, facts: Mapping[str, Any], steps: int, levels: Sequence[int] | None
-) -> bytes:
+@lru_cache(maxsize=128)
+def forecast(found: Entry, steps: int, shape: present.Shape) -> SeriesForecast:
+    """Return the first ``steps`` of the vintage as the model of its answer, of age 0."""
+    return _forecast(found.vintage, found.facts, steps, shape)
+
+
+def _forecast(
+    vintage: Vintage, facts: Mapping[str, Any], steps: int, shape: present.Shape
+) -> SeriesForecast:
     shown = predict.Vintage(
         vintage.unique_id,
         freq.iso(facts["freq"]),
@@ -106,8 +115,7 @@ def _told(
         vintage.rows,
     )
     told = present.Told(shown, "stored", vintage.as_of)
-    answer = present.forecast(told, steps=steps, facts=facts, shape=present.Shape(levels))
-    return answer.model_dump_json().encode()
+    return present.forecast(told, steps=steps, facts=facts, shape=shape)
 
 
 def _headers(etag: bytes, vintage: Vintage) -> list[tuple[bytes, bytes]]:

@@ -18,6 +18,7 @@ from horizonte.serve.champion import Champion
 from horizonte.serve.inputs import Knowledge
 from horizonte.serve.predict import Vintage
 from horizonte.serve.present import Told
+from horizonte.serve.stored import Entry
 from horizonte.serve.suppose import Ahead
 from horizonte.store import changes, forecasts, series
 from horizonte.store.connection import Connection
@@ -65,6 +66,19 @@ def fresh(
         if now is not None and same and stored.model_version == predict.version(champion, name):
             told[name] = Told(_vintage(stored, iso[name], seen), "stored", now.as_of)
     return told
+
+
+def still_fresh(conn: Connection, champion: Champion | None, entries: Mapping[str, Entry]) -> bool:
+    """Return whether each of ``entries``, by unique_id, is what ``fresh`` would find, in one look."""
+    found, known = changes.unchanged(conn, entries), set(predict.served(champion))
+    trained = champion.version if champion else predict.UNTRAINED
+
+    def same(name: str, held: Entry) -> bool:
+        version = trained if name in known else predict.UNTRAINED
+        facts = tuple(held.facts[key] for key in ("source", "freq", "unit", "zone"))
+        return found.get(name) == (held.vintage.run_id, version, facts)
+
+    return all(same(name, held) for name, held in entries.items())
 
 
 def compute(

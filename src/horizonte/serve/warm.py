@@ -9,20 +9,21 @@ from starlette.types import ASGIApp, Message, Scope
 
 from horizonte.serve.exchange import EDGE, Exchange
 
-TURNS, HOT_TURNS = 3, 50
+TURNS, HOT_TURNS = 20, 50  # the database too plans anew until a question was asked ten times
 COLLECT = (20_000, 20, 20)  # an answer leaves no cycles: look for them seldom
 
 
 async def warm_up(app: ASGIApp, unique_id: str | None, *, hot: ASGIApp) -> None:
     """Ask ``app`` for the forecast of a series in every way, so that no client finds it cold.
 
-    ``hot`` is what answers at the edge, asked more often: code grows fast with its use. Without
-    a series on record, the question is one that is refused. Afterwards what is loaded is left
-    out of garbage collections, each of which would stop the service for 0.1 s.
+    ``hot`` is ``app`` behind an edge; what that answers by itself is asked more often, since code
+    grows fast with its use. Without a series on record, the question is one that is refused.
+    Afterwards what is loaded is left out of garbage collections, each of which would stop the
+    service for 0.1 s.
     """
-    body = json.dumps({"series": unique_id or "-", "horizon": 1}).encode()
+    body = json.dumps({"series": unique_id or "-"}).encode()
     for _ in range(TURNS):
-        await ask(app, "POST", "/forecast", body=body)
+        await ask(hot, "POST", "/forecast", body=body, outside=True)
         if unique_id is not None:
             await ask(app, "GET", f"/forecasts/{unique_id}", query=b"horizon=1")
     for _ in range(HOT_TURNS if unique_id else 0):

@@ -36,6 +36,11 @@ def read(conn: Connection, *, machine: int) -> dict[str, Clock]:
     }
 
 
+# Of ``newest`` and the ``source`` c. A wall clock moves in whole steps: within one, the same rows
+# mean the same forecast.
+NOW = """CASE WHEN c.clock = 'wall' THEN greatest(newest,
+            date_bin(make_interval(secs => c.step_seconds), clock_timestamp(), 'epoch'))
+        ELSE newest END"""
 _CLOCKS = """SELECT s.source, (extract(epoch FROM newest) * 1000000)::int8,
         CASE WHEN c.clock = 'wall' THEN c.step_seconds ELSE 0 END,
         (extract(epoch FROM clock_timestamp()) * 1000000)::int8

@@ -19,6 +19,7 @@ from horizonte.serve import champion as champions
 from horizonte.serve import predict, vintages
 from horizonte.serve.champion import Champion
 from horizonte.serve.faults import NoHistory
+from horizonte.serve.latest import Latest
 from horizonte.store import forecasts, ledger
 from horizonte.store import series as series_store
 from horizonte.store.connection import Connection, connect
@@ -212,3 +213,33 @@ def test_another_model_s_vintage_is_not_fresh(
     vintages.compute(private, champion, ["site/a"])
     other = champions.load(variant("other"))
     assert vintages.fresh(private, other, {"site/a": "site"}) == {}
+
+
+def test_what_is_in_memory_is_fresh_exactly_while_the_record_is(
+    private: Connection,
+    champion: Champion,
+    variant: Callable[[str], Path],
+    world: Any,
+    load: Callable[..., Any],
+) -> None:
+    """Held vintages answer until a reading, a newer vintage, a fact or a model differs."""
+    latest = Latest()
+
+    def fresh(model: Champion = champion) -> list[str]:
+        held = latest.view.entries
+        return [n for n in sorted(held) if vintages.still_fresh(private, model, {n: held[n]})]
+
+    vintages.compute(private, champion, ["site/a", "plant/load"])
+    latest.look(private)
+    assert fresh() == ["plant/load", "site/a"]
+    assert vintages.still_fresh(private, champion, latest.view.entries)
+    assert fresh(champions.load(variant("other"))) == []
+    load(private, pd.DataFrame({"unique_id": ["site/a"], "ds": [world.end - 3 * DAY], "y": [1.0]}))
+    assert fresh() == ["plant/load"]
+    assert not vintages.still_fresh(private, champion, latest.view.entries)
+    vintages.compute(private, champion, ["site/a"])
+    assert fresh() == ["plant/load"]
+    latest.look(private)
+    assert fresh() == ["plant/load", "site/a"]
+    private.execute("UPDATE series SET unit = 'kW' WHERE unique_id = 'plant/load'")
+    assert fresh() == ["site/a"]
