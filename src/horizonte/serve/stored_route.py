@@ -60,8 +60,15 @@ def latest_forecast(
 
 
 def horizon_of(text: str | None) -> int | str | None:
-    """Return a horizon as ``POST /forecast`` takes it: steps, a duration, or None."""
-    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else text
+    """Return a horizon as ``POST /forecast`` takes it: steps, a duration, or None.
+
+    Raises DataFault for no steps at all.
+    """
+    if text is None or not (text.isdecimal() and len(text) < 10):
+        return text
+    if int(text) == 0:
+        raise DataFault("horizon", text, "at least one step", "leave it out for all of them")
+    return int(text)
 
 
 def levels_of(texts: list[str] | None) -> list[int] | None:
