@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,7 +21,7 @@ class Front:
         """Stand before ``app``."""
         self.app = app
         self.desk = desk
-        self._warm = False
+        self._warm, self._warming = False, asyncio.Lock()  # probes overlap: one warms up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or pass it on."""
@@ -29,12 +31,13 @@ class Front:
                 await Response(body, media_type=metrics.MEDIA_TYPE)(scope, receive, send)
                 return
             if scope["path"] == "/readyz" and not self._warm:
-                await self._warm_up()
+                async with self._warming:
+                    await self._warm_up()
         await self.app(scope, receive, send)
 
     async def _warm_up(self) -> None:
         """Ask the first questions, once there is a model to ask."""
-        if await ask(self.app, "GET", "/readyz") == 200:
+        if not self._warm and await ask(self.app, "GET", "/readyz") == 200:
             name = next(iter(self.desk.latest.view.entries), None)
             await warm_up(self.app, name, hot=Edge(self, Hot(self.desk)))
             self._warm = True
