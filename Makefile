@@ -45,7 +45,7 @@ lab: $(STAMP)  ## JupyterLab with kernel and services up
 test: $(STAMP)  ## every test that needs nothing outside the Python environment
 	@$(BIN)/python -m pytest $(PYTEST)
 
-torture: $(STAMP)  ## break everything FAULTS times (1000), then count what was lost (about 75 min)
+torture: $(STAMP)  ## break everything FAULTS times (1000), then count what was lost (about an hour)
 	@$(BIN)/python -m tests.torture --faults $(or $(FAULTS),1000) --seed $(or $(SEED),7)
 
 check: $(STAMP)  ## lint, format, types, import layers, notebook hygiene
