@@ -43,6 +43,7 @@ def run(*, speed: float = 600.0, seconds: float | None = None) -> None:
     start = _history(root, project)
     env = {k: v for k, v in os.environ.items() if not k.startswith("HORIZONTE_")}
     env |= {"HORIZONTE_HOME": str(place / "home"), "HORIZONTE_PORT": "0"}
+    env["HORIZONTE_ISSUE"] = "off"  # the one that is started below is to be seen at work
     try:
         for says, *command in (
             ("Start database, bucket and broker of its own", "up"),

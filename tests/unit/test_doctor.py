@@ -28,7 +28,9 @@ def test_nothing_running_is_told_part_by_part(away: Path) -> None:
     """Each part that is down is a finding with a next step; none raises, none is started."""
     found = doctor.examine(datetime(2026, 1, 1, tzinfo=UTC))
     faulty = {row.part for row in found if row.state == "fault"}
-    assert {"postgres", "s3", "mqtt", "broker", "database"} <= faulty
+    down = {row.part for row in found if row.state == "warning"}
+    assert {"database", "issuer", "forecasts"} <= faulty
+    assert {"postgres", "s3", "mqtt"} <= down  # nobody ever started them
     assert all(row.fix for row in found if row.state != "ok")
     assert not (away / "home" / "postgres").exists()
 

@@ -40,7 +40,13 @@ def home(
 ) -> Iterator[Path]:
     """A home whose service is listened to from its first line on."""
     folder = tmp_path_factory.mktemp("serving")
-    given = {"HOME": str(folder), "DATABASE": loaded, "S3": bucket.url(), "PORT": "0"}
+    given = {
+        "HOME": str(folder),
+        "DATABASE": loaded,
+        "S3": bucket.url(),
+        "PORT": "0",
+        "ISSUE": "off",
+    }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in given.items():
             patch.setenv(f"HORIZONTE_{name}", value)

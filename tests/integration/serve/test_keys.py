@@ -29,7 +29,13 @@ def home(
 ) -> Iterator[Path]:
     """A home whose service asks for keys."""
     folder = tmp_path_factory.mktemp("keyed")
-    given = {"HOME": str(folder), "DATABASE": loaded, "S3": bucket.url(), "PORT": "0"}
+    given = {
+        "HOME": str(folder),
+        "DATABASE": loaded,
+        "S3": bucket.url(),
+        "PORT": "0",
+        "ISSUE": "off",
+    }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (given | {"AUTH": "keys", "MQTT": MQTT}).items():
             patch.setenv(f"HORIZONTE_{name}", value)

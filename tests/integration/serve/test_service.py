@@ -23,7 +23,7 @@ from horizonte.errors import ServiceFault
 from horizonte.retrain.publish import publish
 from horizonte.serve import run
 from horizonte.store import forecasts
-from horizonte.store.connection import Connection, connect
+from horizonte.store.connection import connect
 
 pytestmark = pytest.mark.slow
 JSON = {"content-type": "application/json"}
@@ -297,40 +297,6 @@ def test_it_restarts_after_a_kill_from_its_cache_without_the_bucket(
     finally:
         monkeypatch.undo()
         config.settings.cache_clear()
-
-
-def test_before_the_first_promotion_it_forecasts_and_is_not_ready(
-    private: Connection, bucket: S3Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """/readyz is 503 no-champion; a forecast that is asked for all the same is the best naive's."""
-    dsn = private.info
-    where = f"postgresql://{dsn.user}:{dsn.password}@{dsn.host}:{dsn.port}/{dsn.dbname}"
-    given = {"HOME": str(tmp_path), "DATABASE": where, "S3": bucket.url(), "ISSUE": "off"}
-    for name, value in given.items():
-        monkeypatch.setenv(f"HORIZONTE_{name}", value)
-    config.settings.cache_clear()
-    folder = tmp_path / "service"
-    folder.mkdir()
-    try:
-        found = run._launch(folder.resolve(), "127.0.0.1", process.free_ports(1)[0])
-        with httpx.Client(base_url=found.url, timeout=30, trust_env=False) as client:
-            assert process.wait_until(lambda: told_no_champion(client), seconds=60)
-            answer = asked(client, series="site/a")
-            assert answer["model_version"] == "untrained"
-            assert answer["forecasts"][0]["degraded"].startswith("fallback: no model in service")
-            assert told_no_champion(client)
-    finally:
-        run.stop()
-        monkeypatch.undo()
-        config.settings.cache_clear()
-
-
-def told_no_champion(client: httpx.Client) -> bool:
-    try:
-        answer = client.get("/readyz")
-    except httpx.TransportError:
-        return False
-    return answer.status_code == 503 and answer.json()["type"] == "/problems/no-champion"
 
 
 def test_without_a_champion_it_says_what_to_publish(
