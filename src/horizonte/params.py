@@ -1,4 +1,7 @@
-"""The parameters of a run: ``params.yaml`` checked key by key, one class per section."""
+"""The parameters of a run: ``params.yaml`` checked key by key, one class per section.
+
+All but section ``loop``: it decides about models and changes none, see ``policy``.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from pydantic import (
 from horizonte import freq
 from horizonte.errors import ConfigFault, DataFault
 
+LOOP = "loop"
 DURATION = "an ISO-8601 duration of fixed length, longer than zero, such as PT2H or P7D"
 
 
@@ -127,6 +131,8 @@ def load(path: Path) -> Params:
         content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as why:
         raise ConfigFault(path.name, str(why), "a readable YAML file", "restore it") from None
+    if isinstance(content, dict):
+        content.pop(LOOP, None)
     return parse(content, name=path.name)
 
 
@@ -135,36 +141,38 @@ def parse(content: object, *, name: str = "params.yaml") -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as wrong:
-        raise _fault(wrong, name) from None
+        raise fault(wrong, name, Params) from None
 
 
-def _fault(wrong: ValidationError, name: str) -> ConfigFault:
+def fault(wrong: ValidationError, name: str, model: type[BaseModel]) -> ConfigFault:
+    """Return the first error of checking ``model``, read from ``name``, as a ConfigFault."""
     error = wrong.errors(include_url=False)[0]
     key = ".".join(str(part) for part in error["loc"])
     thing = f"{name} {key}".strip()
     if error["type"] == "extra_forbidden":
-        return ConfigFault(thing, error["input"], "a known key", f"remove it, or use {_known(key)}")
+        return ConfigFault(
+            thing, error["input"], "a known key", f"remove it, or use {_known(key, model)}"
+        )
     if error["type"] == "missing":
-        return ConfigFault(thing, None, "missing", f"add it: {_meaning(key)}")
+        return ConfigFault(thing, None, "missing", f"add it: {_meaning(key, model)}")
     allowed = error["msg"].removeprefix("Value error, ")
-    return ConfigFault(thing, error["input"], allowed, f"change it: {_meaning(key)}")
+    return ConfigFault(thing, error["input"], allowed, f"change it: {_meaning(key, model)}")
 
 
-def _known(key: str) -> str:
+def _known(key: str, model: type[BaseModel]) -> str:
     """List the keys that stand where ``key`` stands."""
-    model: type[BaseModel] = Params
     for part in key.split(".")[:-1]:
         model = _below(model, part) or model
     return "one of " + ", ".join(model.model_fields)
 
 
-def _meaning(key: str) -> str:
-    model: type[BaseModel] | None = Params
+def _meaning(key: str, model: type[BaseModel]) -> str:
     *sections, leaf = key.split(".")
+    inner: type[BaseModel] | None = model
     for part in sections:
-        model = _below(model, part) if model else None
-    field = model.model_fields.get(leaf) if model else None
-    return (field.description if field else None) or _known(key)
+        inner = _below(inner, part) if inner else None
+    field = inner.model_fields.get(leaf) if inner else None
+    return (field.description if field else None) or _known(key, model)
 
 
 def _below(model: type[BaseModel], part: str) -> type[BaseModel] | None:

@@ -15,7 +15,7 @@ FILE = Path(__file__).parents[2] / "params.yaml"
 
 @pytest.fixture
 def content() -> dict[str, Any]:
-    return dict(yaml.safe_load(FILE.read_text()))
+    return {k: v for k, v in yaml.safe_load(FILE.read_text()).items() if k != params.LOOP}
 
 
 def test_the_committed_parameters_load() -> None:
