@@ -20,6 +20,7 @@ from horizonte.config import settings
 from horizonte.embedded import services
 from horizonte.errors import Fault
 from horizonte.ingest import broker as brokers
+from horizonte.ingest import window as windows
 from horizonte.ingest.broker import Broker, Flow
 from horizonte.ingest.consume import PULLS, consumers
 from horizonte.ingest.sources import Source, load_sources
@@ -91,7 +92,7 @@ def _disk() -> Iterator[Finding]:
 def _broker() -> Iterator[Finding]:
     if any(row.name == "mqtt" and row.detail == services.NEVER for row in services.status()):
         return  # said among the services
-    Flow.of(settings())
+    flow = Flow.of(settings())
     broker = Broker.of(settings(), services.endpoints().mqtt)
     made, answers = brokers.client(broker, client_id="", persistent=False), []
     made.on_connect = lambda *given: answers.append(given[3])
@@ -112,6 +113,21 @@ def _broker() -> Iterator[Finding]:
         yield Finding("broker", "fault", seen, "correct user and password in HORIZONTE_MQTT")
         return
     yield Finding("broker", "ok", f"{broker} accepts this user")
+    if settings().mqtt is not None:  # that of the embedded one is known, and its batch fits
+        yield _window(broker, flow)
+
+
+def _window(broker: Broker, flow: Flow) -> Finding:
+    try:
+        found = windows.measure(broker, flow)
+    except windows.Unmeasured as why:
+        return Finding("broker window", "ok", f"could not be measured: {why}")
+    seen = f"{found} messages wait for their acknowledgement, a batch of {flow.batch:,} needs "
+    seen += f"{2 * flow.batch:,}: it, and the next one while it is written"
+    if found.below(2 * flow.batch):
+        state: State = "fault" if found.below(flow.batch) else "warning"
+        return Finding("broker window", state, seen, windows.advice(flow, found))
+    return Finding("broker window", "ok", seen)
 
 
 def _consumers() -> Iterator[Finding]:
@@ -146,10 +162,6 @@ def _flow(name: str, metrics: str) -> Iterator[Finding]:
         )
         fix = "start the database or look at its load and locks; nothing acknowledged is lost"
         yield Finding(f"consumer {name}", "fault", seen, fix)
-    if narrow := values.get("narrow_window"):
-        seen = f"the broker stops after {narrow:.0f} unacknowledged messages"
-        fix = "raise its window (Mosquitto: max_inflight_messages); see deploy/mosquitto"
-        yield Finding(f"consumer {name}", "warning", seen, fix)
     if values.get("sessions_forgotten_total"):
         fix = "let the broker keep sessions (Mosquitto: persistence true)"
         yield Finding(f"consumer {name}", "fault", "the broker forgot its session", fix)

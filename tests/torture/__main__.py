@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.torture.faults import Faults
 from tests.torture.places import Places
@@ -49,23 +50,24 @@ def main() -> int:
     }
     sys.stdout.write(json.dumps(facts, indent=2) + "\n")
     sys.stdout.writelines(crashes)
-    if killed:
-        # No sequence shows what was lost before a topic's first or after its last known number.
-        between = found["lost_by_ledger"] - found["lost_at_ends"]
-        same = "as many as" if between == places.gaps.missing else "not the"
-        why = (
-            ""
-            if places.consumer.starts == 1
-            else ": a killed consumer forgets numbers and takes none back"
-        )
-        sys.stdout.write(
-            f"lost between known numbers: {between} by the ledger, {same} "
-            f"{places.gaps.missing} by sequences{why}\n"
-        )
+    _explain(found, places)
     failed = bool(wrong or crashes or not drained or code)
     sys.stdout.write(f"{'FAILED ' + str(wrong) if failed else 'nothing lost, nothing doubled'}\n")
     sys.stdout.write(f"logs: {folder}\n" if failed or given.folder else "")
     return int(failed)
+
+
+def _explain(found: dict[str, Any], places: Places) -> None:
+    """Say of every lost message how, if at all, sequences show it, and what they show besides."""
+    classes, counted = found["lost"], places.gaps.missing
+    for name, count in classes.items():
+        sys.stdout.write(f"lost, {name.replace('_', ' ')}: {count}\n")
+    over = counted - classes["between_numbers"]
+    why = "" if places.consumer.starts == 1 else ": each start of a consumer begins to count anew"
+    sys.stdout.write(
+        f"counted by sequences: {counted}, which is {over:+} beside what was lost between "
+        f"numbers{why if over else ''}\n"
+    )
 
 
 def _arguments() -> argparse.Namespace:

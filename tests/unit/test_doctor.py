@@ -35,11 +35,9 @@ def test_nothing_running_is_told_part_by_part(away: Path) -> None:
     assert not (away / "home" / "postgres").exists()
 
 
-def test_a_narrow_window_and_a_forgotten_session_are_read_from_the_metrics() -> None:
+def test_a_forgotten_session_is_read_from_the_metrics() -> None:
     """What the consumer counts becomes advice about the broker."""
-    metrics = "horizonte_stream_narrow_window 20.0\nhorizonte_stream_sessions_forgotten_total 1.0\n"
-    found = list(doctor._flow("c", metrics))
-    assert [row.state for row in found] == ["warning", "fault"]
-    assert "max_inflight_messages" in found[0].fix
-    assert "persistence" in found[1].fix
-    assert list(doctor._flow("c", "horizonte_stream_narrow_window 0.0\n")) == []
+    found = list(doctor._flow("c", "horizonte_stream_sessions_forgotten_total 1.0\n"))
+    assert [row.state for row in found] == ["fault"]
+    assert "persistence" in found[0].fix
+    assert list(doctor._flow("c", "horizonte_stream_sessions_forgotten_total 0.0\n")) == []

@@ -21,6 +21,7 @@ from horizonte.embedded import services, state
 from horizonte.errors import ConfigFault
 from horizonte.ingest import broker as brokers
 from horizonte.ingest import watch as watching
+from horizonte.ingest import window
 from horizonte.ingest.broker import Broker, Flow
 from horizonte.ingest.intake import Intake
 from horizonte.ingest.queue import Waiting
@@ -47,7 +48,8 @@ def consume(
 
     ``share`` is the name of a shared subscription: consumers of one name divide the messages,
     each with a ``client_id`` of its own. Metrics and liveness are served on ``port`` of
-    loopback (0: a free one). Raises ConfigFault where nothing could be consumed.
+    loopback (0: a free one). Raises ConfigFault where nothing could be consumed, ServiceFault
+    where the broker's window is smaller than a batch.
     """
     setting, root = settings(), paths.project_root()
     sources = load_sources(root / "sources.yaml")
@@ -61,6 +63,8 @@ def consume(
     waiting: Waiting[Any] = Waiting(most=flow.window)
     watch.queued.set_function(lambda: float(len(waiting)))
     broker = Broker.of(setting, services.endpoints().mqtt)
+    if setting.mqtt is not None:
+        _check_window(broker, flow)
     prefix = f"$share/{share}/" if share else ""
     filters = [prefix + name for name in intake.router.filters]
     consumer = Consumer(
@@ -83,6 +87,18 @@ def consume(
         consumer.run(name)
     server.shutdown()
     told("drained and stopped")
+
+
+def _check_window(broker: Broker, flow: Flow) -> None:
+    """Raise ServiceFault where no batch would ever fill; a broker that is away is waited for."""
+    try:
+        found = window.enough(broker, flow)
+    except window.Unmeasured as why:
+        logger.info("window of the broker could not be measured: %s", why)
+        return
+    if found.below(2 * flow.batch):
+        advice = window.advice(flow, found)
+        logger.warning("window of %s: %s messages; %s", broker, found, advice)
 
 
 def consumers(home: Path, *, folder: str = FOLDER) -> list[dict[str, Any]]:

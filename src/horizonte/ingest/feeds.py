@@ -44,7 +44,9 @@ class _Fields(BaseModel):
     timestamp_unit: TimeUnit | None = Field(
         None, description="of numeric times since 1970; unset: times are texts"
     )
-    sequence: Path | None = Field(None, description="a number that grows by one per message")
+    sequence: Path | None = Field(
+        None, description="a number that grows by one per message, beside its readings"
+    )
 
 
 class Topic(_Fields):

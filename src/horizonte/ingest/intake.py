@@ -14,7 +14,7 @@ from horizonte.ingest import live
 from horizonte.ingest.feeds import Topic
 from horizonte.ingest.gaps import Gaps
 from horizonte.ingest.live import Accepted, Origin
-from horizonte.ingest.messages import Columns, Refused, at, columns, readings
+from horizonte.ingest.messages import Columns, Refused, columns, opened, readings, sequence
 from horizonte.ingest.resolve import typed
 from horizonte.ingest.sources import Source
 from horizonte.ingest.topics import Match, Router
@@ -129,12 +129,13 @@ class Intake:
         for place, match in own:
             message, rule = messages[place], match.rule
             try:
-                nodes = readings(message.payload, rule)
+                body = opened(message.payload, rule)
+                if rule.sequence:  # of whatever came, readable or not
+                    self.gaps.see(message.topic, sequence(body, rule.sequence))
+                nodes = readings(body, rule)
             except Refused as why:
                 letters.append(_letter(message, why.value, why.reason, why.fix))
                 continue
-            if nodes and rule.sequence:
-                self.gaps.see(message.topic, at(nodes[0], rule.sequence))
             gathered = rules.get(id(rule)) or rules.setdefault(id(rule), _Gathered(rule))
             gathered.add(nodes, place, match.key, delivery_key(message.topic, message.payload))
         return list(rules.values())

@@ -32,8 +32,12 @@ class Link:
 
     def acknowledge(self, numbers: Iterable[int]) -> None:
         """Send the acknowledgements of ``numbers`` soon; never over a later connection."""
+        self.send(wire.acknowledgements(numbers))
+
+    def send(self, packets: bytes) -> None:
+        """Send whole ``packets`` soon."""
         with self._lock:
-            self._unsent += wire.acknowledgements(numbers)
+            self._unsent += packets
             if self._waker.fileno() >= 0:
                 self._waker.send(b"\0")
 

@@ -11,7 +11,7 @@ import pandas as pd
 from horizonte import freq
 from horizonte.ingest.sources import Source, series_of
 from horizonte.store import ledger, observations, series
-from horizonte.store.connection import Connection
+from horizonte.store.connection import Connection, atomic
 from horizonte.store.ledger import Counts
 from horizonte.store.locks import REGISTER, lock
 
@@ -71,7 +71,7 @@ def accept(
     look at all of them.
     """
     source = origin.source
-    with conn.transaction():
+    with atomic(conn):
         batch = ledger.open_batch(
             conn, source=source.name, kind=origin.kind, name=origin.name, sha256=None
         )
@@ -124,18 +124,20 @@ def _register(conn: Connection, rows: pd.DataFrame, source: Source) -> set[str]:
     given = [name for name in rows["unique_id"].unique().tolist() if name not in declared]
     if not given:
         return set()
+    if _known(conn, source).issuperset(given):
+        return set()
     lock(conn, REGISTER, [source.name])
-    known = {
-        row[0]
-        for row in conn.execute(
-            "SELECT unique_id FROM series WHERE source = %s", (source.name,)
-        ).fetchall()
-    }
+    known = _known(conn, source)
     new = [name for name in given if name not in known]
     room = max(0, source.new_series - len(known - declared))
     if new[:room]:
         series.register(conn, series_of(source, new=new[:room]))
     return set(new[room:])
+
+
+def _known(conn: Connection, source: Source) -> set[str]:
+    query = "SELECT unique_id FROM series WHERE source = %s"
+    return {row[0] for row in conn.execute(query, (source.name,)).fetchall()}
 
 
 def _outcome(rows: pd.DataFrame, lost: pd.DataFrame, fates: list[pd.Series[str]]) -> pd.Series[str]:

@@ -44,20 +44,30 @@ class Refused(Exception):
         self.value, self.reason, self.fix = value, reason, fix
 
 
-def readings(payload: bytes, rule: Topic) -> list[Any]:
-    """Return the nodes of ``payload``, a reading each; raise Refused when it is not as ``rule`` says.
-
-    A bare number stands where its rule looks for the value. ``columns`` takes the nodes apart.
-    """
+def opened(payload: bytes, rule: Topic) -> Any:
+    """Return the body of a message, JSON or the text of a number; raise Refused for what is neither."""
     if len(payload) > MAX_BYTES:
         fix = f"send at most {MAX_BYTES:,} bytes a message"
         raise Refused(payload[:64], f"a message of {len(payload):,} bytes", fix)
+    return _text(payload).strip() if rule.payload == "number" else parsed(payload)
+
+
+def sequence(body: Any, path: str) -> object:
+    """Return the number of the message: beside its readings, or in the first of a bare array."""
+    return at(body[0] if type(body) is list and body else body, path)
+
+
+def readings(body: Any, rule: Topic) -> list[Any]:
+    """Return the nodes of ``body``, a reading each; raise Refused when it is not as ``rule`` says.
+
+    A bare number stands where its rule looks for the value. ``columns`` takes the nodes apart.
+    """
     if rule.payload == "number":
-        return [_text(payload).strip()]
-    found = _inside(parsed(payload), rule)
+        return [body]
+    found = _inside(body, rule)
     if len(found) > MAX_READINGS:
         why = f"{len(found):,} readings in a message"
-        raise Refused(payload[:64], why, f"send at most {MAX_READINGS:,}")
+        raise Refused(rule.readings, why, f"send at most {MAX_READINGS:,}")
     return found
 
 

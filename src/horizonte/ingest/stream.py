@@ -31,7 +31,6 @@ from horizonte.store.connection import Connection
 logger = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 LAG_EVERY = 10  # messages of a batch whose lag is observed
-STARVED = 20  # batches in a row
 Held = list[tuple[Message, Any]]
 Connect = Callable[[], Connection]
 
@@ -51,7 +50,6 @@ class Consumer:
     def __post_init__(self) -> None:
         self._stop = threading.Event()
         self._conn: Connection | None = None
-        self._acknowledged, self._starved = 0.0, 0
 
     def run(self, client_id: str) -> None:
         """Consume until ``stop``; raise ServiceFault when the broker refuses a subscription."""
@@ -65,9 +63,7 @@ class Consumer:
             if held and not self._commit(held):
                 break  # the messages after it must not overtake it: a correction may be among them
             if held:
-                self._measure_window(held)
                 _acknowledge(held)
-                self._acknowledged = time.time()
                 if len(self.waiting) < len(held):  # a backlog goes first
                     follower.wake()
             if self.subscriber.failed is not None:
@@ -82,25 +78,6 @@ class Consumer:
         """Read nothing more, commit and acknowledge what is held, then let ``run`` return."""
         self.subscriber.stop()
         self._stop.set()
-
-    def _measure_window(self, held: Held) -> None:
-        """Notice a broker that sends a few messages at once on each acknowledgement, and no more.
-
-        Its window is then smaller than a batch: every batch waits for its time-out.
-        """
-        first, last = held[0][0].arrived / 1e9, held[-1][0].arrived / 1e9
-        soon = self.flow.seconds / 2  # a loaded machine answers late, too
-        at_once = first - self._acknowledged < soon and last - first < soon
-        starved = at_once and 1 < len(held) < self.flow.batch and not len(self.waiting)
-        self._starved = self._starved + 1 if starved else max(0, self._starved - 2)
-        if self._starved == STARVED:
-            logger.warning(
-                "the broker sends %d messages and waits for their acknowledgement: a batch of %d "
-                "never fills; raise its window (Mosquitto: max_inflight_messages)",
-                len(held),
-                self.flow.batch,
-            )
-        self.watch.narrow.set(len(held) if self._starved >= STARVED else 0)
 
     def _commit(self, held: Held) -> bool:
         """Commit ``held``, however long the database is away; False when stopped meanwhile."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
 ANSWER_SECONDS = 15.0
-REFUSED = 0x80  # SUBACK codes from here on are refusals
 
 
 class Subscriber:
@@ -178,7 +177,7 @@ class _Connection:
     def _subscribed(self, codes: bytes) -> None:
         owner = self.owner
         refused = [
-            name for name, code in zip(owner.filters, codes, strict=False) if code >= REFUSED
+            name for name, code in zip(owner.filters, codes, strict=False) if code >= wire.REFUSED
         ]
         if refused or len(codes) != len(owner.filters):
             owner.failed = ServiceFault(

@@ -25,9 +25,6 @@ class Watch(Tally):
         self.connected = Gauge("connected", "1 while subscribed", **own)
         self.missing = Gauge("sequence_missing", "numbers missing from sequences", **own)
         self.queued = Gauge("queued", "messages received and not yet committed", **own)
-        self.narrow = Gauge(
-            "narrow_window", "messages after which the broker waits; 0: none", **own
-        )
         self.retries = Counter("commit_retries_total", "commits tried again", **own)
         self.stale = Counter("prepare_failed_total", "series that could not be cleaned", **own)
         self.online = False

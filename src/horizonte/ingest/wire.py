@@ -10,7 +10,8 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
-PUBLISH, SUBACK, PINGRESP, DISCONNECT = 0x30, 0x90, 0xD0, 0xE0
+PUBLISH, PUBACK, SUBACK, PINGRESP, DISCONNECT = 0x30, 0x40, 0x90, 0xD0, 0xE0
+REFUSED = 0x80  # reasons from here on are refusals
 PING = b"\xc0\x00"
 _PUBACK = struct.Struct(">BBH")
 _LENGTH_BYTES = 4  # of a packet's length, at most
@@ -79,6 +80,8 @@ class Packets:
             return self._published(head >> 1 & 3, body)
         if kind == SUBACK:
             return Answer(kind, body[self._after(body, 2) :])
+        if kind == PUBACK:
+            return Answer(kind, body[2:3])
         if kind in (PINGRESP, DISCONNECT):
             return Answer(kind, body[:1])
         raise Malformed(f"a packet of kind {kind:#x}")
@@ -108,3 +111,11 @@ class Packets:
 def acknowledgements(numbers: Iterable[int]) -> bytes:
     """Return the PUBACK of each of ``numbers``; 0 has none."""
     return b"".join(_PUBACK.pack(0x40, 2, number) for number in numbers if number)
+
+
+def publication(topic: bytes, number: int, payload: bytes, *, five: bool) -> bytes:
+    """Return a small PUBLISH at QoS 1: less than 128 bytes in all."""
+    body = (
+        len(topic).to_bytes(2, "big") + topic + number.to_bytes(2, "big") + b"\0" * five + payload
+    )
+    return bytes([PUBLISH | 2, len(body)]) + body

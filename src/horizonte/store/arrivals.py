@@ -10,7 +10,7 @@ from psycopg import sql
 from horizonte.errors import DataFault
 from horizonte.store import changes
 from horizonte.store.bulk import INSTANT, INSTANTS, INTEGERS, REALS, copy_in, read_series
-from horizonte.store.connection import Connection
+from horizonte.store.connection import Connection, atomic
 from horizonte.store.incoming import ready
 from horizonte.store.ledger import Batch, Counts, source_now
 from horizonte.store.locks import APPEND, lock
@@ -41,7 +41,7 @@ def append(
     if not len(rows):
         return Counts(), _NOTHING
     frame, repeats = ready(conn, rows)
-    with conn.transaction():
+    with atomic(conn):
         lock(conn, APPEND, frame["unique_id"].cat.categories)
         when = _advance(conn, batch, frame, arrival)
         inside = _inside_stored(conn, frame)

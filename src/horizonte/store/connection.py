@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import psycopg
 from psycopg import conninfo
+from psycopg.pq import TransactionStatus
 
 from horizonte.config import settings
 from horizonte.errors import StoreFault
@@ -57,6 +59,16 @@ def ensure_schema(conn: Connection) -> list[str]:
         (identity(conn),) * 2,
     )
     return applied
+
+
+def atomic(conn: Connection) -> AbstractContextManager[object]:
+    """Return a transaction, or nothing inside an open one: that one is whole or not at all.
+
+    A savepoint would cost two more waits for the server. Whoever holds the open one must let
+    what fails inside end it.
+    """
+    idle = conn.info.transaction_status is TransactionStatus.IDLE
+    return conn.transaction() if idle else nullcontext()
 
 
 def identity(conn: Connection) -> str:

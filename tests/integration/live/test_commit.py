@@ -180,6 +180,15 @@ def test_sequence_gaps(store: Connection) -> None:
     assert made.gaps.missing == 3
 
 
+def test_sequence_gaps_of_many_readings(store: Connection) -> None:
+    """The number of a message stands beside its readings, and counts also when they are refused."""
+    rule = {"topic": "lots/+", "series": "", "readings": "items", "id": "id", "sequence": "seq"}
+    made, good = intake("lots", topics=[rule]), {"id": "a", "value": 1, "ts": HOUR.isoformat()}
+    bodies = [{"seq": 1, "items": [good]}, {"seq": 2}, {"seq": 3, "items": []}, {"seq": 6}]
+    made.commit(store, [Message("lots/g", json.dumps(b).encode(), ARRIVED.value) for b in bodies])
+    assert made.gaps.missing == 2
+
+
 def test_poison_among_readings(store: Connection) -> None:
     """A batch with poison stores what is good, and a letter with the payload for each of the rest."""
     bad = [Message("poison/a", body, ARRIVED.value) for body in (b"{", b"\xff", b"x" * 100_000)]
@@ -206,14 +215,14 @@ def test_unrouted_topics(store: Connection) -> None:
 @pytest.fixture
 def explosive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes messages that hold ``boom`` fail in a way that nobody thought of."""
-    real = intakes.readings
+    real = intakes.opened
 
-    def readings(payload: bytes, *rest: Any) -> Any:
+    def opened(payload: bytes, *rest: Any) -> Any:
         if b"boom" in payload:
             raise ZeroDivisionError("unthought of")
         return real(payload, *rest)
 
-    monkeypatch.setattr(intakes, "readings", readings)
+    monkeypatch.setattr(intakes, "opened", opened)
 
 
 def test_what_nobody_thought_of(store: Connection, explosive: None) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from urllib.request import urlopen
 
 import pytest
+from paho.mqtt.client import Client
 from tests.brokers import Mosquitto
 from tests.integration.live.conftest import MAIN, Sent, Stream, reading
 
+from horizonte.config import Settings
 from horizonte.embedded import process
+from horizonte.ingest import broker as brokers
+from horizonte.ingest.broker import Broker
 from horizonte.store.connection import Connection
 
 Send = Callable[[str, Sent], None]
@@ -107,15 +112,84 @@ def queued(stream: Stream) -> float:
     return float(found[1])
 
 
-def test_a_window_that_is_too_narrow(stream: Stream, embedded: str, send: Send, said: Said) -> None:
-    """A broker that waits after fewer messages than a batch is told with what widens it.
+def test_a_window_that_is_too_narrow(
+    stream: Stream, new_mosquitto: Callable[..., Mosquitto], said: Said
+) -> None:
+    """The number measured, the number needed and the line that mends it; and the same at the start.
 
-    The embedded one keeps to its window of 100 strictly; named in a setting it is any broker.
+    Half as wide as it should be, it is a warning, and the consumer starts.
     """
-    place = {"HORIZONTE_MQTT": embedded}
-    number = stream.start(**place)
-    send(embedded, [reading(n, sensor="narrow/t") for n in range(4000)])
-    assert stream.says(number, "max_inflight_messages")
-    told = line(said(**place), "the broker stops after")
-    assert told.startswith("warning")
-    assert "max_inflight_messages" in told
+    narrow, half = (new_mosquitto(max_inflight_messages=n) for n in ("20", "6000"))
+    told = line(said(HORIZONTE_MQTT=narrow.url), "broker window:")
+    assert told.startswith("fault")
+    assert "20 messages wait for their acknowledgement, a batch of 5,000 needs 10,000" in told
+    assert 'put "max_inflight_messages 20000" into mosquitto.conf' in told
+    number = stream.start(wait="would never fill", HORIZONTE_MQTT=narrow.url)
+    assert stream.children[number].wait(20) == 1
+    assert "lower HORIZONTE_MQTT_BATCH to 10" in stream.log(number)
+    fits = {"HORIZONTE_MQTT": narrow.url, "HORIZONTE_MQTT_BATCH": "10"}
+    assert line(said(**fits), "broker window:").startswith("ok")
+    assert line(said(HORIZONTE_MQTT=half.url), "broker window: 6,000").startswith("warning")
+    assert "window of" in stream.log(stream.start(HORIZONTE_MQTT=half.url))
+
+
+@pytest.mark.parametrize(("version", "inflight"), [("3.1.1", "20000"), ("5", "20000"), ("5", "20")])
+def test_a_window_that_is_wide(
+    new_mosquitto: Callable[..., Mosquitto], said: Said, version: str, inflight: str
+) -> None:
+    """All is well where two batches come unacknowledged: in MQTT 5 Mosquitto lets the client say."""
+    mosquitto = new_mosquitto(max_inflight_messages=inflight)
+    told = said(HORIZONTE_MQTT=mosquitto.url, HORIZONTE_MQTT_VERSION=version)
+    assert line(told, "broker window: at least 10,000").startswith("ok")
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_a_window_that_cannot_be_measured(
+    stream: Stream, new_mosquitto: Callable[..., Mosquitto], said: Said, version: str
+) -> None:
+    """Access rules that forbid the private topic are no fault of the window; the consumer starts."""
+    rules = stream.folder / "rules"
+    rules.write_text("user horizonte\ntopic readwrite site/#\n")
+    rules.chmod(0o700)
+    mosquitto = new_mosquitto(max_inflight_messages="20", acl_file=str(rules))
+    place = {"HORIZONTE_MQTT": mosquitto.url, "HORIZONTE_MQTT_VERSION": version}
+    assert line(said(**place), "broker window: could not be measured").startswith("ok")
+    stream.start(**place)
+
+
+def test_the_window_of_the_embedded_broker(stream: Stream, embedded: str, said: Said) -> None:
+    """It is known and not measured; named in a setting it forbids the topic, and that is said."""
+    assert "broker window" not in said()
+    stream.start()
+    told = line(said(HORIZONTE_MQTT=embedded), "broker window: could not be measured")
+    assert told.startswith("ok")
+
+
+def test_measuring_leaves_nothing_behind(
+    new_mosquitto: Callable[..., Mosquitto], said: Said
+) -> None:
+    """Nobody who hears every topic hears of it, nothing is retained, and its session ends with it."""
+    mosquitto = new_mosquitto(max_inflight_messages="20")
+    ear, heard = ear_of(mosquitto, "#"), [""][:0]
+    ear.on_message = lambda _client, _data, message: heard.append(message.topic)
+    assert line(said(HORIZONTE_MQTT=mosquitto.url), "broker window: 20").startswith("fault")
+    ear.subscribe("$horizonte/#", 1)
+    ear.publish("last", b"1", qos=1)
+    assert process.wait_until(lambda: "last" in heard, seconds=20)
+    ear.disconnect()
+    ear.loop_stop()
+    assert heard == ["last"]
+    sessions = re.findall(r" as horizonte-\w+ \(p2, c(\d),", mosquitto.log())
+    assert sessions == ["1"], "a clean session, which the broker drops at the end"
+
+
+def ear_of(mosquitto: Mosquitto, topic: str) -> Client:
+    """Return a client that has subscribed to ``topic`` and hears in the background."""
+    broker, subscribed = Broker.of(Settings(mqtt=mosquitto.url), mosquitto.url), threading.Event()
+    ear = brokers.client(broker, client_id="ear", persistent=False)
+    ear.on_connect = lambda *_: ear.subscribe(topic, 1)
+    ear.on_subscribe = lambda *_: subscribed.set()
+    brokers.connect(ear, broker, persistent=False)
+    ear.loop_start()
+    assert subscribed.wait(20)
+    return ear

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from horizonte.ingest.feeds import Topic
 from horizonte.ingest.intake import Intake, Message, Understood, delivery_key
-from horizonte.ingest.messages import MAX_BYTES, MAX_READINGS, Refused, parsed, readings
+from horizonte.ingest.messages import MAX_BYTES, MAX_READINGS, Refused, opened, parsed, readings
 from horizonte.ingest.sources import Source
 
 ARRIVED = pd.Timestamp("2026-06-30T12:00:00.123456Z")
@@ -357,7 +357,7 @@ def test_arbitrary_bytes(payload: bytes, name: str) -> None:
     rule = Topic.model_validate(RULES[name])
     refused = ""
     try:
-        count = len(readings(payload, rule))
+        count = len(readings(opened(payload, rule), rule))
     except Refused as why:
         count, refused = 1, why.reason
     found = read(rule.topic.replace("+", "a"), payload)
@@ -435,7 +435,8 @@ def test_every_reading_ends_once(items: list[Any], name: str, new: int) -> None:
     body: Any = {"data": {"items": items}} if name == "many" else items
     payload = json.dumps(body).encode()
     try:
-        count = len(readings(payload, _rule(name)))
+        rule = _rule(name)
+        count = len(readings(opened(payload, rule), rule))
     except Refused:
         count = 1
     found = read(name, payload, new_series=new)

@@ -17,8 +17,10 @@ publishes = st.builds(
     st.binary(max_size=300) | st.just(b"x" * 20_000) | st.just(b"x" * 2_100_000),
     st.integers(0, 65_535),
 )
-answers = st.builds(Answer, st.just(wire.SUBACK), st.binary(min_size=1, max_size=3)) | st.just(
-    Answer(wire.PINGRESP, b"")
+answers = (
+    st.builds(Answer, st.just(wire.SUBACK), st.binary(min_size=1, max_size=3))
+    | st.builds(Answer, st.just(wire.PUBACK), st.binary(max_size=1))
+    | st.just(Answer(wire.PINGRESP, b""))
 )
 
 
@@ -37,7 +39,8 @@ def packet(one: Published | Answer, *, five: bool) -> bytes:
         body = len(one.topic).to_bytes(2, "big") + one.topic + number + properties + one.payload
     else:
         head = one.kind
-        body = b"\0\1" + properties + one.codes if head == wire.SUBACK else one.codes
+        before = {wire.SUBACK: b"\0\1" + properties, wire.PUBACK: b"\0\1"}
+        body = before.get(head, b"") + one.codes
     return bytes([head]) + length(len(body)) + body
 
 
@@ -82,3 +85,10 @@ def test_refusals(data: bytes, says: str) -> None:
 def test_acknowledgements() -> None:
     """Each message is acknowledged by its own number; one of QoS 0 is not."""
     assert wire.acknowledgements([1, 0, 65_535]) == b"\x40\x02\x00\x01\x40\x02\xff\xff"
+
+
+@given(number=st.integers(1, 65_535), payload=st.binary(max_size=20), five=st.booleans())
+def test_what_is_sent_can_be_read(number: int, payload: bytes, five: bool) -> None:
+    """A publication of ours says to a reader what was put into it."""
+    data = wire.publication(b"$a/b", number, payload, five=five)
+    assert Packets(five=five).of(data) == [Published(b"$a/b", payload, number)]
