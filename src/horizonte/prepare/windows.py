@@ -22,7 +22,8 @@ class Windows:
     The last column of ``y`` and of every covariate is the cutoff; earlier columns go back one
     step each, NaN where nothing was observed or the history is shorter. ``future`` holds the
     covariates known ahead over ``(cutoff, cutoff + horizon]``, NaN where unknown. One series may
-    stand in many rows (one per cutoff), and nothing in a row comes from after its cutoff.
+    stand in many rows (one per cutoff), and nothing in a row comes from after its cutoff. ``lost``
+    names per row the covariates that ought to be known and are not; empty, nothing is missing.
     """
 
     unique_id: NDArray[np.object_]  # [n]
@@ -32,6 +33,7 @@ class Windows:
     future: dict[str, Reals]  # name → [n, horizon]
     freq: str  # ISO-8601
     horizon: int  # steps
+    lost: tuple[tuple[str, ...], ...] = ()  # [n], or empty
 
     def __len__(self) -> int:
         return len(self.unique_id)
@@ -73,6 +75,7 @@ class Windows:
             y=self.y[at],
             covariates={name: values[at] for name, values in self.covariates.items()},
             future={name: values[at] for name, values in self.future.items()},
+            lost=tuple(self.lost[i] for i in np.arange(len(self))[at]) if self.lost else (),
         )
 
     def frame(self, mean: Reals) -> pd.DataFrame:

@@ -16,9 +16,10 @@ from horizonte.model.forecaster import Forecaster
 from horizonte.params import Rules
 from horizonte.prepare.clean import clean
 from horizonte.prepare.comparable import comparable
-from horizonte.prepare.panel import known_future, panel
+from horizonte.prepare.panel import covariate_columns, known_future, panel
 from horizonte.prepare.reach import reach
 from horizonte.serve import suppose
+from horizonte.serve.losses import Losses, losses
 from horizonte.serve.suppose import Ahead
 from horizonte.store import annotations as notes
 from horizonte.store import clocks, observations
@@ -73,6 +74,12 @@ class Inputs:
     history: pd.DataFrame
     known: pd.DataFrame | None
     cutoffs: dict[str, pd.Timestamp]
+    losses: dict[str, Losses]
+
+    def lost(self, series: pd.DataFrame) -> dict[str, list[str]]:
+        """Return per target the panel's columns of the covariates that are lost to it."""
+        columns = covariate_columns(series, list(self.losses))
+        return {t: [columns[c] for c in lost.all] for t, lost in self.losses.items() if lost.all}
 
 
 def knowledge(conn: Connection, sources: Iterable[str]) -> dict[str, Knowledge]:
@@ -161,7 +168,7 @@ def made(
         cutoffs=ends,
         horizon=forecaster.horizon,
     )
-    return Inputs(prepared, history, known, cutoffs)
+    return Inputs(prepared, history, known, cutoffs, losses(prepared, group.series, cutoffs))
 
 
 def since(group: Group, *, rules: Rules, forecaster: Forecaster | Reach) -> pd.Timestamp:

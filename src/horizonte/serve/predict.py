@@ -244,7 +244,12 @@ def _vintages(
     group: inputs.Group, made: _Made, now: datetime, purpose: Purpose
 ) -> Iterator[Vintage]:
     read, forecaster, trained = made.inputs, made.forecaster, made.version != UNTRAINED
-    rows = forecaster.predict(read.history, horizon=forecaster.horizon, known_future=read.known)
+    rows = forecaster.predict(
+        read.history,
+        horizon=forecaster.horizon,
+        known_future=read.known,
+        lost=read.lost(group.series) if trained else None,
+    )
     by_series = dict(iter(rows.groupby("unique_id", observed=True)))
     for name in group.targets:
         yield Vintage(
