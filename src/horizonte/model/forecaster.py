@@ -56,7 +56,7 @@ class Forecaster:
         those of a series whose covariates are ``lost`` (unique_id → columns).
         """
         view = self.view(history, horizon=horizon, known_future=known_future, lost=lost)
-        return FORECAST.check(self.answer(view)[FORECAST.columns])
+        return self.answer(view)[FORECAST.columns]
 
     def view(
         self,

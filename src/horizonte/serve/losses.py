@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from horizonte import freq
+from horizonte.prepare.panel import BySeries
 
 RECENT = pd.Timedelta(days=1)
 NEVER = pd.DatetimeIndex([], tz="UTC")
@@ -29,35 +29,38 @@ class Losses:
 
 
 def losses(
-    prepared: pd.DataFrame, series: pd.DataFrame, cutoffs: Mapping[str, pd.Timestamp]
+    values: BySeries, series: pd.DataFrame, cutoffs: Mapping[str, pd.Timestamp]
 ) -> dict[str, Losses]:
-    """Return what is lost to each target of ``cutoffs``; PREPARED and SERIES in.
+    """Return what is lost to each target of ``cutoffs``; prepared values by series and SERIES in.
 
     A covariate may be as late as its source publishes it and its own step allows.
     """
     facts: dict[str, Any] = {row["unique_id"]: row for row in series.to_dict("records")}
-    read = {c for target in cutoffs for c in facts[target]["covariates"]}
-    known = prepared[prepared["unique_id"].isin(read) & prepared["y"].notna()]
-    ds, places = pd.DatetimeIndex(known["ds"]), known.groupby("unique_id", observed=True).indices
-    seen = {str(name): ds[np.asarray(at)] for name, at in places.items()}
     return {
-        target: _of(facts[target]["covariates"], cutoff, facts, seen)
+        target: _of(facts[target]["covariates"], cutoff, facts, values)
         for target, cutoff in cutoffs.items()
     }
 
 
 def _of(
-    covariates: list[str],
-    cutoff: pd.Timestamp,
-    facts: Mapping[str, Any],
-    seen: Mapping[str, pd.DatetimeIndex],
+    covariates: list[str], cutoff: pd.Timestamp, facts: Mapping[str, Any], values: BySeries
 ) -> Losses:
     silent, unknown = [], []
     for name in covariates:
-        fact, ds = facts[name], seen.get(name, NEVER)
-        step, lag = freq.step(fact["freq"]), pd.Timedelta(seconds=fact["publication_lag_seconds"])
-        if not ((ds > cutoff - max(RECENT, step) - lag) & (ds <= cutoff)).any():
+        step = freq.step(facts[name]["freq"])
+        lag = pd.Timedelta(seconds=facts[name]["publication_lag_seconds"])
+        seen = _seen(values.get(name), cutoff - max(RECENT, step) - lag)
+        if not (seen <= cutoff).any():
             silent.append(name)
-        elif fact["known_ahead_hours"] > 0 and ds[-1] <= cutoff + step:
+        elif facts[name]["known_ahead_hours"] > 0 and seen[-1] <= cutoff + step:
             unknown.append(name)
     return Losses(tuple(silent), tuple(unknown))
+
+
+def _seen(own: pd.DataFrame | None, after: pd.Timestamp) -> pd.DatetimeIndex:
+    """Return the instants beyond ``after`` of which a value is known."""
+    if own is None:
+        return NEVER
+    ds = pd.DatetimeIndex(own["ds"])
+    first = ds.searchsorted(after, side="right")
+    return ds[first:][own["y"].notna().to_numpy()[first:]]

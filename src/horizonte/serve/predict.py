@@ -150,13 +150,13 @@ def _forecasters(champion: Champion | None) -> Mapping[str, Forecaster]:
 
 def series_of(conn: Connection, targets: Sequence[str]) -> pd.DataFrame:
     """Return SERIES of ``targets`` and of every covariate that they read."""
-    own = series_store.read(conn, targets)
-    for name in own.loc[own["role"] != "target", "unique_id"]:
+    series = series_store.read(conn, targets, covariates=True)
+    asked = series["unique_id"].isin(targets) & (series["role"] != "target")
+    for name in series.loc[asked, "unique_id"]:
         raise NotFound(
             "series", name, "a target, but a covariate", "ask for a target that reads it"
         )
-    read = {*targets, *(c for ids in own["covariates"] for c in ids)}
-    return series_store.read(conn, read)
+    return series
 
 
 def known_of(
