@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
+from types import MappingProxyType
 
 import psycopg
 from prometheus_client import Counter, Gauge, Histogram
@@ -16,7 +17,8 @@ from horizonte.serve import inputs, predict, vintages
 from horizonte.serve.champion import Champion
 from horizonte.serve.follow import Follower, Serving
 from horizonte.serve.inputs import Knowledge
-from horizonte.serve.present import Told
+from horizonte.serve.rehearsal import Rehearsals
+from horizonte.serve.vintages import Made
 from horizonte.store import changes
 from horizonte.store.changes import Standing
 from horizonte.store.connection import Connection
@@ -67,25 +69,43 @@ def standing(conn: Connection, targets: Sequence[str]) -> tuple[list[Standing], 
         return found, Known(sources, changes.read(conn, targets))
 
 
-def issue(conn: Connection, champion: Champion, *, only: str | None = None) -> dict[str, int]:
+def issue(
+    conn: Connection,
+    champion: Champion,
+    *,
+    only: str | None = None,
+    ready: Mapping[str, Made] = MappingProxyType({}),
+) -> dict[str, int]:
     """Issue what is due and return how many per source; ``only`` limits it to one source.
 
-    A source that fails is logged and stops no other. Raises psycopg.Error when the database
-    goes away.
+    What is ``ready`` and still holds is stored as it is. A source that fails is logged and stops
+    no other. Raises psycopg.Error when the database goes away.
     """
     found, known = standing(conn, predict.served(champion))
     by_source: dict[str, list[str]] = {}
     for one in due(found, known, champion.version):
         if only in (None, one.source):
             by_source.setdefault(one.source, []).append(one.unique_id)
-    return {source: _of_source(conn, champion, source, ids) for source, ids in by_source.items()}
+    return {
+        source: _of_source(conn, champion, ids, source=source, ready=ready)
+        for source, ids in by_source.items()
+    }
 
 
-def _of_source(conn: Connection, champion: Champion, source: str, ids: Sequence[str]) -> int:
+def _of_source(
+    conn: Connection,
+    champion: Champion,
+    ids: Sequence[str],
+    *,
+    source: str,
+    ready: Mapping[str, Made],
+) -> int:
     try:
-        made: dict[str, Told] = {}
-        for start in range(0, len(ids), TOGETHER):
-            made |= vintages.compute(conn, champion, ids[start : start + TOGETHER])
+        rehearsed = {name: ready[name] for name in ids if name in ready}
+        made = vintages.take(conn, champion, rehearsed) if rehearsed else {}
+        rest = [name for name in ids if name not in made]
+        for start in range(0, len(rest), TOGETHER):
+            made |= vintages.compute(conn, champion, rest[start : start + TOGETHER])
     except (psycopg.OperationalError, OSError):
         raise
     except Exception:
@@ -113,6 +133,7 @@ class Issuer:
         """Take a started follower; ``also`` is called after each pass, ``told`` of what was issued."""
         self._connect, self._follower = connect, follower
         self._only, self._also, self._told = only, also, told
+        self._rehearsals = Rehearsals()
 
     def run(self, stop: Event) -> None:
         """Issue until ``stop`` is set, through whatever the database does meanwhile."""
@@ -134,11 +155,13 @@ class Issuer:
             serving = self._follower.serving
             if serving is not None:
                 self._pass(conn, serving.champion)
+                self._rehearsals.make(conn, self._follower.at_hand())
             self._wait(conn, serving, stop)
 
     def _pass(self, conn: Connection, champion: Champion) -> None:
         began = time.perf_counter()
-        for source, count in issue(conn, champion, only=self._only).items():
+        ready = self._rehearsals.of(champion.version)
+        for source, count in issue(conn, champion, only=self._only, ready=ready).items():
             self._told(f"{source}: {count} forecasts issued by model {champion.version[:12]}")
         SECONDS.observe(time.perf_counter() - began)
         self._also(conn, champion)

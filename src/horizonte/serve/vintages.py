@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
@@ -103,6 +104,45 @@ def compute(
         if missing:
             told |= _compute(conn, champion, missing, request_id=request_id, asked=asked)
         return told
+
+
+class Made(NamedTuple):
+    """A live forecast that is not stored, and what ``changes.read`` gave before it was made."""
+
+    vintage: Vintage
+    changes: int
+
+
+def make(conn: Connection, champion: Champion, names: Sequence[str]) -> dict[str, Made]:
+    """Forecast ``names`` live and store nothing."""
+    counted = changes.read(conn, names)
+    made = predict.forecast(conn, champion, unique_ids=names, now=database_now(conn))
+    return {v.unique_id: Made(v, counted[v.unique_id]) for v in made}
+
+
+def holding(conn: Connection, made: Mapping[str, Made]) -> dict[str, Made]:
+    """Return those of ``made`` that would be made again just so: nothing became known since."""
+    with inputs.one_view(conn):
+        sources = {s.unique_id: s.source for s in changes.standings(conn, made)}
+        known, counted = inputs.knowledge(conn, sources.values()), changes.read(conn, made)
+    found = {}
+    for name, one in made.items():
+        now = known.get(sources[name]) if name in sources else None
+        if now and (now.as_of, counted[name]) == (one.vintage.at.as_of, one.changes):
+            found[name] = Made(replace(one.vintage, at=now), one.changes)
+    return found
+
+
+def take(conn: Connection, champion: Champion | None, made: Mapping[str, Made]) -> dict[str, Told]:
+    """Store those of ``made`` that still hold, unless they are on record, and return them."""
+    with _turn(conn):
+        good = holding(conn, made)
+        sources = {s.unique_id: s.source for s in changes.standings(conn, good)}
+        told = fresh(conn, champion, sources)
+        now = database_now(conn)
+        new = [replace(m.vintage, issued_at=now) for n, m in good.items() if n not in told]
+        issue(conn, new, seconds=0.0, counted={n: m.changes for n, m in good.items()})
+        return told | {v.unique_id: Told(v, "computed", v.at.as_of) for v in new}
 
 
 def _compute(
