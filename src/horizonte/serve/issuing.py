@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
-from types import MappingProxyType
 
 import psycopg
 from prometheus_client import Counter, Gauge, Histogram
@@ -17,6 +17,7 @@ from horizonte.serve import inputs, predict, vintages
 from horizonte.serve.champion import Champion
 from horizonte.serve.follow import Follower, Serving
 from horizonte.serve.inputs import Knowledge
+from horizonte.serve.present import Told
 from horizonte.serve.rehearsal import Rehearsals
 from horizonte.serve.vintages import Made
 from horizonte.store import changes
@@ -69,43 +70,35 @@ def standing(conn: Connection, targets: Sequence[str]) -> tuple[list[Standing], 
         return found, Known(sources, changes.read(conn, targets))
 
 
-def issue(
-    conn: Connection,
-    champion: Champion,
-    *,
-    only: str | None = None,
-    ready: Mapping[str, Made] = MappingProxyType({}),
-) -> dict[str, int]:
+def settle(conn: Connection, champion: Champion, ready: Mapping[str, Made]) -> dict[str, int]:
+    """Store what was made before ``champion`` was promoted and still holds; return it per source."""
+    made = vintages.take(conn, champion, ready) if ready else {}
+    counts = dict(collections.Counter(ready[name].source for name in made))
+    for source, count in counts.items():
+        ISSUED.labels(source).inc(count)
+        logger.info("issued %d rehearsed forecasts of source %s", count, source)
+    return counts
+
+
+def issue(conn: Connection, champion: Champion, *, only: str | None = None) -> dict[str, int]:
     """Issue what is due and return how many per source; ``only`` limits it to one source.
 
-    What is ``ready`` and still holds is stored as it is. A source that fails is logged and stops
-    no other. Raises psycopg.Error when the database goes away.
+    A source that fails is logged and stops no other. Raises psycopg.Error when the database
+    goes away.
     """
     found, known = standing(conn, predict.served(champion))
     by_source: dict[str, list[str]] = {}
     for one in due(found, known, champion.version):
         if only in (None, one.source):
             by_source.setdefault(one.source, []).append(one.unique_id)
-    return {
-        source: _of_source(conn, champion, ids, source=source, ready=ready)
-        for source, ids in by_source.items()
-    }
+    return {source: _of_source(conn, champion, source, ids) for source, ids in by_source.items()}
 
 
-def _of_source(
-    conn: Connection,
-    champion: Champion,
-    ids: Sequence[str],
-    *,
-    source: str,
-    ready: Mapping[str, Made],
-) -> int:
+def _of_source(conn: Connection, champion: Champion, source: str, ids: Sequence[str]) -> int:
     try:
-        rehearsed = {name: ready[name] for name in ids if name in ready}
-        made = vintages.take(conn, champion, rehearsed) if rehearsed else {}
-        rest = [name for name in ids if name not in made]
-        for start in range(0, len(rest), TOGETHER):
-            made |= vintages.compute(conn, champion, rest[start : start + TOGETHER])
+        made: dict[str, Told] = {}
+        for start in range(0, len(ids), TOGETHER):
+            made |= vintages.compute(conn, champion, ids[start : start + TOGETHER])
     except (psycopg.OperationalError, OSError):
         raise
     except Exception:
@@ -133,7 +126,7 @@ class Issuer:
         """Take a started follower; ``also`` is called after each pass, ``told`` of what was issued."""
         self._connect, self._follower = connect, follower
         self._only, self._also, self._told = only, also, told
-        self._rehearsals = Rehearsals()
+        self._rehearsals = Rehearsals(only)
 
     def run(self, stop: Event) -> None:
         """Issue until ``stop`` is set, through whatever the database does meanwhile."""
@@ -161,7 +154,8 @@ class Issuer:
     def _pass(self, conn: Connection, champion: Champion) -> None:
         began = time.perf_counter()
         ready = self._rehearsals.of(champion.version)
-        for source, count in issue(conn, champion, only=self._only, ready=ready).items():
+        stored = settle(conn, champion, ready), issue(conn, champion, only=self._only)
+        for source, count in (pair for counts in stored for pair in counts.items()):
             self._told(f"{source}: {count} forecasts issued by model {champion.version[:12]}")
         SECONDS.observe(time.perf_counter() - began)
         self._also(conn, champion)

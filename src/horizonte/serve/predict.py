@@ -169,11 +169,12 @@ def known_of(
     sources = set(series.loc[series["unique_id"].isin(targets), "source"])
     known = inputs.knowledge(conn, sources)
     for source in sources - set(known):
+        mine = (series["source"] == source) & series["unique_id"].isin(targets)
         raise NoHistory(
-            "source",
-            source,
-            "a source with rows in this database",
-            "load its history: horizonte ingest",
+            "series",
+            series.loc[mine, "unique_id"].iloc[0],
+            f"a series whose source has brought rows; {source} has brought none",
+            f"load its history: horizonte ingest FILE --source {source}, or POST /observations",
         )
     if as_of is None:
         return known

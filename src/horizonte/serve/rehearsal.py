@@ -28,8 +28,9 @@ class _Rehearsed:
 class Rehearsals:
     """Keeps the live forecasts of models that do not serve; what is known since makes them void."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, only: str | None = None) -> None:
+        """Begin with none; ``only`` limits them to one source."""
+        self._only = only
         self._held: dict[str, _Rehearsed] = {}
 
     def of(self, version: str) -> Mapping[str, Made]:
@@ -46,7 +47,7 @@ class Rehearsals:
         for champion in champions:
             held = self._held.get(champion.version)
             if held is None or self._void(conn, held):
-                held = _Rehearsed(_all(conn, champion), time.monotonic())
+                held = _Rehearsed(self._all(conn, champion), time.monotonic())
             kept[champion.version] = held
         self._held = kept
 
@@ -55,17 +56,17 @@ class Rehearsals:
             return False
         return len(vintages.holding(conn, held.made)) < len(held.made)
 
-
-def _all(conn: Connection, champion: Champion) -> dict[str, Made]:
-    by_source: dict[str, list[str]] = {}
-    for one in changes.standings(conn, predict.served(champion)):
-        by_source.setdefault(one.source, []).append(one.unique_id)
-    made: dict[str, Made] = {}
-    for source, names in by_source.items():
-        try:
-            made |= vintages.make(conn, champion, names)
-        except (psycopg.OperationalError, OSError):
-            raise
-        except Exception as why:  # noqa: BLE001 (it will be tried again, and said, when it serves)
-            logger.info("model %s is not rehearsed on source %s: %s", champion.version, source, why)
-    return made
+    def _all(self, conn: Connection, champion: Champion) -> dict[str, Made]:
+        by_source: dict[str, list[str]] = {}
+        for one in changes.standings(conn, predict.served(champion)):
+            if self._only in (None, one.source):
+                by_source.setdefault(one.source, []).append(one.unique_id)
+        made: dict[str, Made] = {}
+        for source, names in by_source.items():
+            try:
+                made |= vintages.make(conn, champion, names, source=source)
+            except (psycopg.OperationalError, OSError):
+                raise
+            except Exception as why:  # noqa: BLE001 (tried again, and said, when it serves)
+                logger.info("model %s: source %s not rehearsed: %s", champion.version, source, why)
+        return made

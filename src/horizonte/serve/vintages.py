@@ -111,38 +111,40 @@ class Made(NamedTuple):
 
     vintage: Vintage
     changes: int
+    source: str
 
 
-def make(conn: Connection, champion: Champion, names: Sequence[str]) -> dict[str, Made]:
-    """Forecast ``names`` live and store nothing."""
+def make(
+    conn: Connection, champion: Champion, names: Sequence[str], *, source: str
+) -> dict[str, Made]:
+    """Forecast ``names``, which are of ``source``, live and store nothing."""
     counted = changes.read(conn, names)
     made = predict.forecast(conn, champion, unique_ids=names, now=database_now(conn))
-    return {v.unique_id: Made(v, counted[v.unique_id]) for v in made}
+    return {v.unique_id: Made(v, counted[v.unique_id], source) for v in made}
 
 
 def holding(conn: Connection, made: Mapping[str, Made]) -> dict[str, Made]:
     """Return those of ``made`` that would be made again just so: nothing became known since."""
     with inputs.one_view(conn):
-        sources = {s.unique_id: s.source for s in changes.standings(conn, made)}
-        known, counted = inputs.knowledge(conn, sources.values()), changes.read(conn, made)
+        known = inputs.knowledge(conn, {one.source for one in made.values()})
+        counted = changes.read(conn, made)
     found = {}
     for name, one in made.items():
-        now = known.get(sources[name]) if name in sources else None
-        if now and (now.as_of, counted[name]) == (one.vintage.at.as_of, one.changes):
-            found[name] = Made(replace(one.vintage, at=now), one.changes)
+        now, seen = known.get(one.source), (one.vintage.at.as_of, one.changes)
+        if now and (now.as_of, counted.get(name)) == seen:
+            found[name] = one._replace(vintage=replace(one.vintage, at=now))
     return found
 
 
-def take(conn: Connection, champion: Champion | None, made: Mapping[str, Made]) -> dict[str, Told]:
-    """Store those of ``made`` that still hold, unless they are on record, and return them."""
+def take(conn: Connection, champion: Champion, made: Mapping[str, Made]) -> dict[str, Told]:
+    """Store those of ``made`` that still hold and are not on record, and return them."""
     with _turn(conn):
-        good = holding(conn, made)
-        sources = {s.unique_id: s.source for s in changes.standings(conn, good)}
-        told = fresh(conn, champion, sources)
+        good, known = holding(conn, made), changes.unchanged(conn, made)
+        done = {n for n, seen in known.items() if seen.model_version == champion.version}
         now = database_now(conn)
-        new = [replace(m.vintage, issued_at=now) for n, m in good.items() if n not in told]
+        new = [replace(m.vintage, issued_at=now) for n, m in good.items() if n not in done]
         issue(conn, new, seconds=0.0, counted={n: m.changes for n, m in good.items()})
-        return told | {v.unique_id: Told(v, "computed", v.at.as_of) for v in new}
+        return {v.unique_id: Told(v, "computed", v.at.as_of) for v in new}
 
 
 def _compute(

@@ -119,8 +119,9 @@ def test_what_was_rehearsed_is_stored_unless_more_is_known(
     ready = rehearsals.of(other.version)
     correct(private, load, "site/b", 123.0)
     assert set(vintages.holding(private, ready)) == {"plant/load", "site/a"}
-    assert issuing.issue(private, other, ready=ready) == {"plant": 1, "site": 2}
-    assert issuing.issue(private, other, ready=ready) == {}
+    assert issuing.settle(private, other, ready) == {"plant": 1, "site": 1}
+    assert issuing.issue(private, other) == {"site": 1}
+    assert issuing.settle(private, other, ready) == {}
     found = forecasts.latest(private, TARGETS)
     assert {v.model_version for v in found.values()} == {other.version}
     made = predict.forecast(private, other, unique_ids=TARGETS, now=found["site/a"].issued_at)
