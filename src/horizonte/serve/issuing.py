@@ -148,7 +148,8 @@ class Issuer:
             serving = self._follower.serving
             if serving is not None:
                 self._pass(conn, serving.champion)
-                self._rehearsals.make(conn, self._follower.at_hand())
+                at_hand, now = self._follower.at_hand(), serving.champion.version
+                self._rehearsals.turn(conn, at_hand, serving=now)
             self._wait(conn, serving, stop)
 
     def _pass(self, conn: Connection, champion: Champion) -> None:

@@ -114,7 +114,7 @@ def test_what_was_rehearsed_is_stored_unless_more_is_known(
     other = champion.load(variant("rehearsed"))
     issuing.issue(private, served)
     rehearsals = Rehearsals()
-    rehearsals.make(private, [other])
+    rehearsals.turn(private, [other], serving=served.version)
     assert issued(private) == dict.fromkeys(TARGETS, 1)
     ready = rehearsals.of(other.version)
     correct(private, load, "site/b", 123.0)
