@@ -22,6 +22,7 @@ from _replicas import Load, Replica, mixed, other_version
 
 ROOT = Path(__file__).resolve().parents[1]
 WAIT = 60.0
+REHEARSED = 15.0  # seconds in which an issuer rehearses what is at hand
 
 
 def main() -> None:
@@ -75,7 +76,11 @@ def _swap(
     asks: list[Any] = [{"series": name, "horizon": 2} for name in names]
     if given.get:
         asks = [f"/forecasts/{name}" for name in names]
-    taken, moved = [], []
+    taken, moved, stored = [], [], []
+    for version in [*versions, *versions]:  # the models at hand are rehearsed from then on
+        promotions.promote(conn, version, "before", by="benchmark")
+        _stored(conn, version, names)
+    time.sleep(REHEARSED)
     with Load(replicas, asks, given.rate) as load:
         time.sleep(3)
         for turn in range(given.swaps):
@@ -84,6 +89,7 @@ def _swap(
             began = time.perf_counter()
             moved.append((began, version))
             taken += [_reached(one, version, began) for one in replicas]
+            stored.append(_stored(conn, version, names))
             time.sleep(2)
     wrong = mixed(load.heard, rows)
     late = [1000 * one.seconds for one in load.heard]
@@ -92,6 +98,8 @@ def _swap(
     print(f"| swaps, replicas, questions | {given.swaps}, {len(replicas)}, {len(load.heard)} |")
     print(f"| promotion to the new version, p50 | {1000 * statistics.median(taken):.0f} ms |")
     print(f"| the same, longest of all | {1000 * max(taken):.0f} ms |")
+    print(f"| promotion to all new forecasts on record, p50 | {statistics.median(stored):.0f} ms |")
+    print(f"| the same, longest of all | {max(stored):.0f} ms |")
     print(f"| last question sent that the old version answered | {_last(load, moved):.0f} ms |")
     print(f"| answer from when it was due, p50 and p99 | {cuts[49]:.0f} and {cuts[98]:.0f} ms |")
     print(f"| failed or mixed answers | {len(wrong)} |")
@@ -105,6 +113,24 @@ def _reached(replica: Replica, version: str, began: float) -> float:
             raise SystemExit(f"{replica.url} does not follow")
         time.sleep(0.01)
     return time.perf_counter() - began
+
+
+def _stored(conn: Any, version: str, names: list[str]) -> float:
+    """Return how long after the last promotion every series had a forecast by ``version``, ms."""
+    deadline = time.monotonic() + WAIT
+    while time.monotonic() < deadline:
+        count, late = conn.execute(STORED, (version, names)).fetchone()
+        if count == len(names):
+            return float(late)
+        time.sleep(0.02)
+    raise SystemExit(f"no issuer stores forecasts by {version}")
+
+
+STORED = """WITH last AS (SELECT recorded_at FROM promotion ORDER BY id DESC LIMIT 1)
+    SELECT count(DISTINCT unique_id), 1000 * extract(epoch FROM max(v.issued_at) - max(last.recorded_at))
+    FROM vintage AS v JOIN forecast_run AS r ON r.id = v.run_id CROSS JOIN last
+    WHERE r.model_version = %s AND v.purpose = 'live' AND unique_id = ANY(%s)
+        AND v.issued_at >= last.recorded_at"""
 
 
 def _last(load: Load, moved: list[tuple[float, str]]) -> float:

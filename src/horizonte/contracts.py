@@ -14,6 +14,7 @@ from typing import cast
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas.api.types import infer_dtype
 
 from horizonte.errors import DataFault
 
@@ -29,6 +30,7 @@ QUANTILE_COLUMNS = tuple(quantile_column(q) for q in QUANTILES)
 
 _TEXT, _REAL, _INT, _FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
 _INSTANT = pa.timestamp("us", tz="UTC")
+_UTC = "datetime64[ns, UTC]"
 
 
 def _columns(**types: pa.DataType) -> pa.Schema:
@@ -61,10 +63,10 @@ class Table:
         repeated keys are all refused, with the first offending value named.
         """
         self._check_names(frame)
-        typed = self.to_arrow(frame).to_pandas()
-        typed = typed.astype(
-            {f.name: "datetime64[ns, UTC]" for f in self.schema if f.type == _INSTANT}
-        )
+        typed = self._as_is(frame)
+        if typed is None:
+            typed = self.to_arrow(frame).to_pandas(use_threads=False)
+            typed = typed.astype({f.name: _UTC for f in self.schema if f.type == _INSTANT})
         repeated = typed.duplicated(list(self.key))
         if repeated.any():
             raise DataFault(
@@ -111,6 +113,12 @@ class Table:
         """Read and check a Parquet file of this table."""
         return self.check(pq.read_table(path).to_pandas())
 
+    def _as_is(self, frame: pd.DataFrame) -> pd.DataFrame | None:
+        """Return ``frame`` where its way through Arrow would change nothing but order, else None."""
+        if all(_fits(frame[field.name], field) for field in self.schema):
+            return frame[self.columns].reset_index(drop=True)
+        return None
+
     def _check_names(self, frame: pd.DataFrame) -> None:
         odd = sorted(set(frame.columns) ^ set(self.columns))
         if odd:
@@ -120,6 +128,18 @@ class Table:
                 f"exactly {self.columns}",
                 "add what is missing and drop what is not listed",
             )
+
+
+def _fits(column: pd.Series, field: pa.Field) -> bool:
+    """Return whether ``column`` already is what Arrow would make of it."""
+    if field.type == _REAL:
+        return column.dtype == "float64" and (field.nullable or not column.isna().any())
+    if field.type == _INSTANT:
+        whole = column.dtype == _UTC and not column.isna().any()
+        return bool(whole and not (column.astype("int64") % 1000).any())
+    if field.type == _TEXT:
+        return column.dtype == object and infer_dtype(column, skipna=False) == "string"
+    return bool(field.type == _INT and column.dtype == "int64")
 
 
 SERIES = Table(

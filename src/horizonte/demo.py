@@ -6,8 +6,12 @@ import json
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,10 +24,12 @@ from horizonte.errors import ServiceFault
 from horizonte.pipeline import load
 from horizonte.retrain.publish import publish
 from horizonte.serve import run as service
-from horizonte.store import ledger
+from horizonte.store import keys, ledger
 from horizonte.store.connection import connect
 
 ASKED = {"series": ["vic/demand_mw"], "horizon": 4, "levels": [80]}
+KNOWN_SECONDS = 10.0  # in which a service has heard of a new key
+FIX = "stop the service (horizonte down) if it runs with other settings, else read its log"
 Answer = TypeVar("Answer")
 out = Console(soft_wrap=True, highlight=False)
 
@@ -60,13 +66,46 @@ def run(*, detach: bool) -> None:
         service.wait()
 
 
-def ask(url: str) -> dict[str, object]:
-    """Return the running service's answer to one small question about the sample."""
+def ask(url: str, asked: Mapping[str, object] = ASKED) -> dict[str, object]:
+    """Return the running service's answer to one small question, by default about the sample.
+
+    Where the service asks for keys, with one that is made for this question and then revoked.
+    Raises ServiceFault when it is refused.
+    """
+    if settings().auth == "off":
+        return _answered(url, asked, {})
+    with _key() as token:
+        return _answered(url, asked, {"Authorization": f"Bearer {token}"})
+
+
+def _answered(url: str, asked: Mapping[str, object], key: dict[str, str]) -> dict[str, object]:
     request = urllib.request.Request(  # noqa: S310 (our own loopback address)
-        f"{url}/forecast", json.dumps(ASKED).encode(), {"Content-Type": "application/json"}
+        f"{url}/forecast", json.dumps(asked).encode(), {"Content-Type": "application/json", **key}
     )
-    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
-        return dict(json.load(response))
+    deadline = time.monotonic() + KNOWN_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+                return dict(json.load(response))
+        except urllib.error.HTTPError as why:  # the service may not have heard of the key yet
+            if not key or why.code != HTTPStatus.UNAUTHORIZED or time.monotonic() > deadline:
+                said = why.read().decode(errors="replace")[:400]
+                raise ServiceFault(
+                    f"POST {url}/forecast", f"HTTP {why.code}: {said}", "an answer", FIX
+                ) from None
+            time.sleep(0.1)
+
+
+@contextmanager
+def _key() -> Iterator[str]:
+    """Make a key to read with, and revoke it afterwards; left behind, it expires by itself."""
+    with connect() as conn:
+        until = clock.now() + timedelta(seconds=10 * KNOWN_SECONDS)
+        token = keys.create(conn, ["read"], note="the demo's own question", expires_at=until)
+        try:
+            yield token
+        finally:
+            keys.revoke(conn, token.split("_")[1], why="the demo has its answer")
 
 
 def _step(name: str, says: str, do: Callable[[], Answer], seconds: dict[str, float]) -> Answer:

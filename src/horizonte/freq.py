@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import pandas as pd
 
@@ -30,6 +31,7 @@ def iso(freq: str | pd.Timedelta) -> str:
     return written(step(freq))
 
 
+@lru_cache(maxsize=256)
 def duration(text: str) -> pd.Timedelta:
     """Return the ISO-8601 duration ``text``, such as ``PT37H`` or ``P7D``; raise DataFault.
 

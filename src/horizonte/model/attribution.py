@@ -111,6 +111,7 @@ def stacked(views: Sequence[Windows]) -> Windows:
             name: np.vstack([grown(v.covariates[name]) for v in views]) for name in first.covariates
         },
         future={name: np.vstack([v.future[name] for v in views]) for name in first.future},
+        lost=tuple(names for v in views for names in v.lost or ((),) * len(v)),
     )
 
 

@@ -38,14 +38,15 @@ def recurse(errors: Reals, *, lags: Sequence[int], phi: Sequence[float], horizon
     expected there, and zero before its longest lag. Rows never meet, so each gives the same bits
     alone and among others.
     """
-    first = max(lags, default=0)
+    if not lags:
+        return np.zeros((len(errors), horizon))
+    first = max(lags)
     before = np.zeros((max(first - errors.shape[1], 0), len(errors)))
     path = np.vstack([before, errors.T, np.full((horizon, len(errors)), np.nan)])  # time first
     path[:first] = np.nan_to_num(path[:first])
+    back, by = np.array(lags, int), np.array(phi, float)[:, None]
     for at in np.flatnonzero(np.isnan(path).any(axis=1)):
-        expected = np.zeros(len(errors))
-        for lag, weight in zip(lags, phi, strict=True):
-            expected += weight * path[at - lag]
+        expected = (by * path[at - back]).cumsum(axis=0)[-1]  # lag by lag, as a sum would not
         path[at] = np.where(np.isnan(path[at]), expected, path[at])
     return path[len(path) - horizon :].T
 

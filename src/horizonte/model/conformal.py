@@ -17,6 +17,7 @@ import pandas as pd
 
 from horizonte import freq
 from horizonte.contracts import QUANTILE_COLUMNS, QUANTILES
+from horizonte.model.doubt import NORMAL, Doubt
 from horizonte.model.spread import Spread
 from horizonte.prepare.windows import Reals
 
@@ -24,7 +25,6 @@ SHARES = (1 / 48, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # upper ends of the bands, 
 PRIOR = 20  # cutoffs that a series must have before its own quantiles count half
 MEDIAN = 0.5
 STIR = (0.4, 3.0)  # how far the unrest of one week may narrow or widen the bands
-NORMAL = (-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645)  # of a panel without any residual
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,21 @@ class Calibration:
         return cls(**(stored | {"spread": Spread(**stored["spread"])}))
 
 
-def calibrated(rows: pd.DataFrame, calibration: Calibration, *, meta: pd.DataFrame) -> pd.DataFrame:
+def calibrated(
+    rows: pd.DataFrame,
+    calibration: Calibration,
+    *,
+    meta: pd.DataFrame,
+    doubt: Doubt | None = None,
+) -> pd.DataFrame:
     """Return ``rows`` with their quantile columns filled, clipped to the limits in ``meta``.
 
-    The mean is clipped too. A limit that is null does not clip.
+    ``doubt`` widens them for what is lost. The mean is clipped too. A limit that is null does
+    not clip.
     """
-    found = np.column_stack([rows["mean"].to_numpy(float), calibration.quantiles(rows, meta=meta)])
+    bands = calibration.quantiles(rows, meta=meta)
+    bands = bands if doubt is None else doubt.widened(bands)
+    found = np.column_stack([rows["mean"].to_numpy(float), bands])
     limits = (
         meta.set_index("unique_id")[["lower", "upper"]].reindex(rows["unique_id"]).to_numpy(float)
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from horizonte.contracts import FORECAST
 from horizonte.errors import ModelFault
 from horizonte.model.certainty import certainty
 from horizonte.model.conformal import Calibration, calibrated
+from horizonte.model.doubt import Doubt, doubt
 from horizonte.model.ensemble import combine
-from horizonte.model.families import family
+from horizonte.model.families import NAIVES, family
 from horizonte.model.protocol import Fitted
 from horizonte.model.selection import Selection
 from horizonte.prepare.windows import Reals, Windows, windows
@@ -41,29 +42,46 @@ class Forecaster:
     calibration: Calibration
 
     def predict(
-        self, history: pd.DataFrame, *, horizon: int, known_future: pd.DataFrame | None = None
+        self,
+        history: pd.DataFrame,
+        *,
+        horizon: int,
+        known_future: pd.DataFrame | None = None,
+        lost: Mapping[str, Sequence[str]] | None = None,
     ) -> pd.DataFrame:
         """Return FORECAST rows for ``horizon`` steps after each series' last row in ``history``.
 
         ``history`` is a panel frame (unique_id, ds, y, covariates…). A target whose last values
-        are missing is forecast from its last observation, and its bands widen accordingly.
+        are missing is forecast from its last observation, and its bands widen accordingly; so do
+        those of a series whose covariates are ``lost`` (unique_id → columns).
         """
-        view = self.view(history, horizon=horizon, known_future=known_future)
-        return FORECAST.check(self.answer(view)[FORECAST.columns])
+        view = self.view(history, horizon=horizon, known_future=known_future, lost=lost)
+        return self.answer(view)[FORECAST.columns]
 
     def view(
-        self, history: pd.DataFrame, *, horizon: int, known_future: pd.DataFrame | None = None
+        self,
+        history: pd.DataFrame,
+        *,
+        horizon: int,
+        known_future: pd.DataFrame | None = None,
+        lost: Mapping[str, Sequence[str]] | None = None,
     ) -> Windows:
         """Return what ``predict`` reads of a history: its last ``tail``, as arrays."""
         length = max(2, int(pd.Timedelta(self.tail) / pd.Timedelta(self.freq)))
-        return windows(
+        view = windows(
             history, freq_=self.freq, horizon=horizon, known_future=known_future, length=length
+        )
+        return (
+            replace(view, lost=tuple(tuple(lost.get(str(u), ())) for u in view.unique_id))
+            if lost
+            else view
         )
 
     def answer(self, view: Windows) -> pd.DataFrame:
         """Return the FORECAST columns, with the cutoff, of every row of ``view`` in its order."""
-        rows = view.frame(self.mean(view)).assign(**self.certainty(view))
-        return calibrated(rows, self.calibration, meta=self.meta)
+        mean = self.mean(view)
+        rows = view.frame(mean).assign(**self.certainty(view))
+        return calibrated(rows, self.calibration, meta=self.meta, doubt=self._doubt(view, mean))
 
     def mean(self, view: Windows) -> Reals:
         """Return the ensemble's expected values ``[n, horizon]``, before limits."""
@@ -121,6 +139,17 @@ class Forecaster:
         if wanted.any():
             out[wanted] = self.members[name].predict(view.take(wanted))
         return out.ravel()
+
+    def _doubt(self, view: Windows, mean: Reals) -> Doubt | None:
+        """Return what the lost covariates leave open of ``mean``; None when nothing is lost."""
+        lost = np.array([bool(names) for names in view.lost], bool)
+        if not lost.any():
+            return None
+        reads = [
+            any(w > 0 and n not in NAIVES for n, w in self.selection.of(u).items())
+            for u in view.unique_id
+        ]
+        return doubt(view, mean, where=lost & reads, ask=self.mean)
 
     def certainty(self, view: Windows) -> dict[str, Reals]:
         """Return per forecast row what its bands are cut from; see ``certainty.certainty``."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,6 +15,7 @@ from horizonte.prepare.calendar import calendar
 from horizonte.prepare.windows import Reals, Windows
 
 HARMONICS = {"day": 8, "week": 42, "year": 2, "mixed": 2}  # mixed: day and year together
+_FACTS = ("zone", "holidays", "day", "week", "year", "mixed")  # that the columns depend on
 _HOLIDAY = ("holiday", "day_before_holiday", "day_after_holiday")
 
 
@@ -88,10 +93,11 @@ def level(spec: Spec, windows: Windows, back: int) -> Reals:
     """
     ds = span(windows, back)
     grid, at = once(ds, windows.step)
-    calendars = columns(spec, grid)
+    own = len(spec["beta"]) - len(spec["known"])
+    facts = tuple(spec[name] for name in _FACTS)
+    out = _curve(grid[0], len(grid), windows.step, facts, tuple(spec["beta"][:own]))[at]
     known = covariates(spec, values(windows, back), ds.shape)
-    out = _dot(calendars, spec["beta"][: len(calendars)])[at]
-    return out + _dot(known, spec["beta"][len(calendars) :]) if known else out
+    return out + _dot(known, spec["beta"][own:]) if known else out
 
 
 def span(windows: Windows, back: int) -> NDArray[np.datetime64]:
@@ -116,7 +122,20 @@ def values(windows: Windows, back: int) -> dict[str, Reals]:
     }
 
 
-def _dot(values: list[Reals], beta: list[float]) -> Reals:
+@lru_cache(maxsize=32)
+def _curve(
+    start: np.datetime64,
+    count: int,
+    step: np.timedelta64,
+    facts: tuple[Any, ...],
+    beta: tuple[float, ...],
+) -> Reals:
+    """Return the calendar's columns times ``beta`` at ``count`` instants: what-ifs ask it again."""
+    spec = dict(zip(_FACTS, facts, strict=True))
+    return _dot(columns(spec, start + step * np.arange(count)), beta)
+
+
+def _dot(values: list[Reals], beta: Sequence[float]) -> Reals:
     total = np.zeros_like(values[0])
     for value, weight in zip(values, beta, strict=True):
         total += weight * value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from horizonte.prepare.calendar import calendar
 from horizonte.prepare.features import places
+from horizonte.prepare.grid import nanoseconds
 from horizonte.prepare.windows import Reals
 
 SLOTS = 48  # local hours of working days, then of days off
@@ -48,6 +50,14 @@ def slots(rows: pd.DataFrame, *, meta: pd.DataFrame) -> NDArray[np.int64]:
     for place in dict.fromkeys(where):
         mine = np.array([other == place for other in where])[owner]
         index, once = pd.factorize(rows["ds"][mine])
-        found = calendar(pd.Series(once), zone=place[0], holidays=place[1])
-        out[mine] = (found["hour"] // 1 + 24 * found["day_off"]).to_numpy(np.int64)[index]
+        out[mine] = _slots(nanoseconds(pd.Series(once)).tobytes(), *place)[index]
     return out
+
+
+@lru_cache(maxsize=32)
+def _slots(instants: bytes, zone: str, holidays: str | None) -> NDArray[np.int64]:
+    """Return the slots of instants in nanoseconds: series of one grid and zone share them."""
+    ds = pd.DatetimeIndex(np.frombuffer(instants, np.int64).view("datetime64[ns]"), tz="UTC")
+    found = calendar(pd.Series(ds), zone=zone, holidays=holidays)
+    slot: NDArray[np.int64] = (found["hour"] // 1 + 24 * found["day_off"]).to_numpy(np.int64)
+    return slot

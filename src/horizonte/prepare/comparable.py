@@ -26,7 +26,7 @@ def comparable(prepared: pd.DataFrame, annotations: pd.DataFrame | None) -> pd.D
     its grid. Without such annotations the answer equals ``prepared``.
     """
     hidden = prepared["quality"].isin(PLANNED)
-    if annotations is not None:
+    if annotations is not None and len(annotations):
         last = prepared.groupby("unique_id", observed=True)["ds"].max()
         for unique_id, at in replacements(annotations):
             if unique_id in last.index and at <= last[unique_id]:

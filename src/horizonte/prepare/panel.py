@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from horizonte import freq
 from horizonte.errors import DataFault, NotFound
 
 RESERVED = ("unique_id", "ds", "y")
+BySeries = Mapping[str, pd.DataFrame]
 NS = "datetime64[ns]"
 EMPTY = pd.DataFrame({"ds": pd.DatetimeIndex([], tz="UTC"), "y": np.zeros(0)})
 
@@ -27,16 +28,18 @@ def covariate_columns(series: pd.DataFrame, targets: Sequence[str]) -> dict[str,
     return {c: c if c in clash else _short(c) for c in every}
 
 
-def panel(prepared: pd.DataFrame, *, series: pd.DataFrame, targets: Sequence[str]) -> pd.DataFrame:
+def panel(
+    prepared: pd.DataFrame | BySeries, *, series: pd.DataFrame, targets: Sequence[str]
+) -> pd.DataFrame:
     """Return the history of ``targets``: (unique_id, ds, y, covariates…), a regular grid each.
 
-    PREPARED and SERIES in. A target's rows end with its own grid; covariates stand where they
-    apply and NaN elsewhere. A covariate with a longer step holds over its interval; one with a
-    shorter step is averaged. Raises DataFault when targets differ in freq and NotFound for an
-    unknown one.
+    PREPARED (or what ``by_series`` makes of it) and SERIES in. A target's rows end with its own
+    grid; covariates stand where they apply and NaN elsewhere. A covariate with a longer step holds
+    over its interval; one with a shorter step is averaged. Raises DataFault when targets differ in
+    freq and NotFound for an unknown one.
     """
     step = one_step(series, targets)
-    rename, values = covariate_columns(series, targets), _by_series(prepared)
+    rename, values = covariate_columns(series, targets), by_series(prepared)
     covariates = _rows(series, targets)["covariates"]
     parts = [_join(values, t, list(covariates[t]), step) for t in targets]
     whole = pd.concat([p.rename(columns=rename) for p in parts], ignore_index=True)
@@ -44,11 +47,11 @@ def panel(prepared: pd.DataFrame, *, series: pd.DataFrame, targets: Sequence[str
 
 
 def known_future(
-    rows: pd.DataFrame,
+    rows: pd.DataFrame | BySeries,
     *,
     series: pd.DataFrame,
     targets: Sequence[str],
-    cutoffs: pd.Series,
+    cutoffs: pd.Series | Mapping[str, pd.Timestamp],
     horizon: int,
 ) -> pd.DataFrame | None:
     """Return the known-ahead covariates over (cutoff, cutoff + horizon], or None without any.
@@ -62,7 +65,7 @@ def known_future(
     names = {c: n for c, n in names.items() if c in set(ahead)}
     if not names:
         return None
-    values, own = _by_series(rows), _rows(series, targets)["covariates"]
+    values, own = by_series(rows), _rows(series, targets)["covariates"]
     parts = []
     for target in targets:
         grid = pd.date_range(cutoffs[target] + step, periods=horizon, freq=step, unit="ns")
@@ -82,14 +85,16 @@ def one_step(series: pd.DataFrame, targets: Sequence[str]) -> pd.Timedelta:
     return freq.step(found[0])
 
 
-def _by_series(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the (ds, y) of every series, found in one pass."""
+def by_series(rows: pd.DataFrame | BySeries) -> BySeries:
+    """Return the (ds, y) of every series, found in one pass; as it is where that was done."""
+    if not isinstance(rows, pd.DataFrame):
+        return rows
     bare, places = rows[["ds", "y"]], rows.groupby("unique_id", observed=True).indices
     return {str(unique_id): bare.take(np.asarray(at)) for unique_id, at in places.items()}
 
 
 def _join(
-    values: dict[str, pd.DataFrame], target: str, covariates: Sequence[str], step: pd.Timedelta
+    values: BySeries, target: str, covariates: Sequence[str], step: pd.Timedelta
 ) -> pd.DataFrame:
     own = values[target].reset_index(drop=True) if target in values else EMPTY.copy()
     own.insert(0, "unique_id", target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,8 @@ class Windows:
     The last column of ``y`` and of every covariate is the cutoff; earlier columns go back one
     step each, NaN where nothing was observed or the history is shorter. ``future`` holds the
     covariates known ahead over ``(cutoff, cutoff + horizon]``, NaN where unknown. One series may
-    stand in many rows (one per cutoff), and nothing in a row comes from after its cutoff.
+    stand in many rows (one per cutoff), and nothing in a row comes from after its cutoff. ``lost``
+    names per row the covariates that ought to be known and are not; empty, nothing is missing.
     """
 
     unique_id: NDArray[np.object_]  # [n]
@@ -32,6 +34,7 @@ class Windows:
     future: dict[str, Reals]  # name → [n, horizon]
     freq: str  # ISO-8601
     horizon: int  # steps
+    lost: tuple[tuple[str, ...], ...] = ()  # [n], or empty
 
     def __len__(self) -> int:
         return len(self.unique_id)
@@ -48,7 +51,7 @@ class Windows:
 
     def steps(self, duration: str) -> int:
         """Return how many whole steps of the grid fit into ``duration``, at least one."""
-        return max(1, int(pd.Timedelta(duration) / freq.step(self.freq)))
+        return _steps(duration, self.freq)
 
     def target_ds(self) -> NDArray[np.datetime64]:
         """Return the instants that a forecast of each row covers, ``[n, horizon]``, UTC."""
@@ -73,6 +76,7 @@ class Windows:
             y=self.y[at],
             covariates={name: values[at] for name, values in self.covariates.items()},
             future={name: values[at] for name, values in self.future.items()},
+            lost=tuple(self.lost[i] for i in np.arange(len(self))[at]) if self.lost else (),
         )
 
     def frame(self, mean: Reals) -> pd.DataFrame:
@@ -108,18 +112,19 @@ def windows(
         else history.assign(cutoff=history.groupby("unique_id")["ds"].transform("max"))
     )
     step = freq.step(freq_).to_timedelta64()
-    keys = rows[["unique_id", "cutoff"]].drop_duplicates().sort_values(["unique_id", "cutoff"])
-    index = pd.MultiIndex.from_frame(keys)
-    row = index.get_indexer(pd.MultiIndex.from_frame(rows[["unique_id", "cutoff"]]))
+    owner, ids = pd.factorize(rows["unique_id"].to_numpy(object), sort=True)
+    moment, cutoffs = pd.factorize(_utc(rows["cutoff"]), sort=True)
+    pairs, row = np.unique(owner * max(len(cutoffs), 1) + moment, return_inverse=True)
+    ids, cutoffs = ids[pairs // max(len(cutoffs), 1)], cutoffs[pairs % max(len(cutoffs), 1)]
     back = ((_utc(rows["cutoff"]) - _utc(rows["ds"])) // step).astype(np.int64)
     size = min(length or int(back.max()) + 1, int(back.max()) + 1)
     kept = (back >= 0) & (back < size)
     at = row[kept], size - 1 - back[kept]
     names = [str(c) for c in rows if c not in ("unique_id", "cutoff", "ds", "y")]
-    past = {c: _fill((len(keys), size), at, rows[c].to_numpy(float)[kept]) for c in ["y", *names]}
+    past = {c: _fill((len(ids), size), at, rows[c].to_numpy(float)[kept]) for c in ["y", *names]}
     bare = Windows(
-        keys["unique_id"].to_numpy(object),
-        _utc(keys["cutoff"]),
+        ids,
+        cutoffs,
         past.pop("y"),
         past,
         {},
@@ -129,17 +134,39 @@ def windows(
     return replace(bare, future=_future(bare, known_future))
 
 
+@lru_cache(maxsize=256)
+def _steps(duration: str, freq_: str) -> int:
+    return max(1, int(pd.Timedelta(duration) / freq.step(freq_)))
+
+
 def _future(bare: Windows, known: pd.DataFrame | None) -> dict[str, Reals]:
     names = (
         [] if known is None else [str(c) for c in known if c not in ("unique_id", "cutoff", "ds")]
     )
     if known is None or not names:
         return {}
+    if "cutoff" not in known and len(set(bare.unique_id)) == len(bare):
+        return _ahead(bare, known, names)
     on = ["unique_id", "cutoff", "ds"] if "cutoff" in known else ["unique_id", "ds"]
     wanted = bare.frame(np.zeros((len(bare), bare.horizon)))[["unique_id", "cutoff", "ds"]]
     found = wanted.merge(known.drop_duplicates(on), on=on, how="left")
     shape = len(bare), bare.horizon
     return {name: found[name].to_numpy(float).reshape(shape) for name in names}
+
+
+def _ahead(bare: Windows, known: pd.DataFrame, names: list[str]) -> dict[str, Reals]:
+    """Return what ``_future`` does, of windows whose every row is another series."""
+    row = pd.Index(bare.unique_id).get_indexer(pd.Index(known["unique_id"]))
+    ahead = _utc(known["ds"]) - bare.cutoff[row]
+    lead = (ahead // bare.step).astype(np.int64)
+    kept = (
+        (row >= 0) & (lead >= 1) & (lead <= bare.horizon) & (ahead % bare.step == np.timedelta64(0))
+    )
+    at, shape = (
+        (row[kept][::-1], lead[kept][::-1] - 1),
+        (len(bare), bare.horizon),
+    )  # the first stays
+    return {name: _fill(shape, at, known[name].to_numpy(float)[kept][::-1]) for name in names}
 
 
 def _fill(shape: tuple[int, int], at: tuple[NDArray[np.int64], ...], values: Reals) -> Reals:

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from horizonte import freq
 from horizonte.model.forecaster import Forecaster
 from horizonte.serve.inputs import Group, Inputs
+from horizonte.serve.losses import RECENT, Losses
 
-RECENT = pd.Timedelta(days=1)
 NO_MODEL = "fallback: no model in service knows this series, its best naive answers"
 TOLERATED_SHARE = 0.1  # of imputed values in the last day
 
@@ -24,7 +23,7 @@ def reasons(
     """
     found = [
         *_target(inputs.prepared, target, inputs.cutoffs[target], group.step),
-        *(_covariates(inputs, group, target) if trained else [NO_MODEL]),
+        *(_covariates(inputs.losses[target]) if trained else [NO_MODEL]),
         *_fallback(forecaster, target),
     ]
     return "; ".join(found) or None
@@ -47,23 +46,11 @@ def _target(
         yield f"imputed: {imputed} of the last {len(recent)} values"
 
 
-def _covariates(inputs: Inputs, group: Group, target: str) -> Iterable[str]:
-    facts = {row["unique_id"]: row for row in group.series.to_dict("records")}
-    cutoff = inputs.cutoffs[target]
-    recent = inputs.prepared[inputs.prepared["ds"] > cutoff - RECENT]
-    silent, unknown = [], []
-    for name in facts[target]["covariates"]:
-        rows = recent[recent["unique_id"] == name]
-        if rows.loc[rows["ds"] <= cutoff, "y"].notna().sum() == 0:
-            silent.append(name)
-        elif facts[name]["known_ahead_hours"] > 0 and _ends_early(
-            rows, cutoff, facts[name]["freq"]
-        ):
-            unknown.append(name)
-    if silent:
-        yield f"covariates silent for a day: {', '.join(silent)}"
-    if unknown:
-        yield f"known-ahead covariates not known ahead: {', '.join(unknown)}"
+def _covariates(lost: Losses) -> Iterable[str]:
+    if lost.silent:
+        yield f"covariates silent for a day: {', '.join(lost.silent)}"
+    if lost.unknown:
+        yield f"known-ahead covariates not known ahead: {', '.join(lost.unknown)}"
 
 
 def _fallback(forecaster: Forecaster, target: str) -> Iterable[str]:
@@ -72,11 +59,6 @@ def _fallback(forecaster: Forecaster, target: str) -> Iterable[str]:
         member = forecaster.members.get(name)
         if weight > 0 and (member is None or target in member.failed):
             yield f"fallback: {name} has no fit for this series"
-
-
-def _ends_early(rows: pd.DataFrame, cutoff: pd.Timestamp, iso: str) -> bool:
-    """Return whether nothing is known beyond the cutoff, though it should be."""
-    return bool(rows.loc[rows["y"].notna(), "ds"].max() <= cutoff + freq.step(iso))
 
 
 def _instant(at: pd.Timestamp) -> str:

@@ -79,6 +79,11 @@ class Follower:
         self._next.stop()
         self._thread.join(timeout=10)
 
+    def at_hand(self) -> list[Champion]:
+        """Return the champions that are ready and do not serve."""
+        serving = self.serving
+        return [one for one in self._shelf.held() if serving is None or one is not serving.champion]
+
     def look(self, conn: Connection) -> None:
         """Swap to the promoted model if it is another one; raise what keeps it from serving."""
         promotion = promotions.current_promotion(conn)

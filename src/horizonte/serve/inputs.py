@@ -16,9 +16,10 @@ from horizonte.model.forecaster import Forecaster
 from horizonte.params import Rules
 from horizonte.prepare.clean import clean
 from horizonte.prepare.comparable import comparable
-from horizonte.prepare.panel import known_future, panel
+from horizonte.prepare.panel import by_series, covariate_columns, known_future, panel
 from horizonte.prepare.reach import reach
 from horizonte.serve import suppose
+from horizonte.serve.losses import Losses, losses
 from horizonte.serve.suppose import Ahead
 from horizonte.store import annotations as notes
 from horizonte.store import clocks, observations
@@ -73,6 +74,12 @@ class Inputs:
     history: pd.DataFrame
     known: pd.DataFrame | None
     cutoffs: dict[str, pd.Timestamp]
+    losses: dict[str, Losses]
+
+    def lost(self, series: pd.DataFrame) -> dict[str, list[str]]:
+        """Return per target the panel's columns of the covariates that are lost to it."""
+        columns = covariate_columns(series, list(self.losses))
+        return {t: [columns[c] for c in lost.all] for t, lost in self.losses.items() if lost.all}
 
 
 def knowledge(conn: Connection, sources: Iterable[str]) -> dict[str, Knowledge]:
@@ -147,21 +154,21 @@ def made(
     prepared = clean(rows, series=group.series, rules=rules, annotations=noted, until=group.latest)
     prepared = comparable(prepared[prepared["ds"] > group.latest - tail], noted)
     prepared = pd.concat([prepared, *_silent(prepared, group, tail)], ignore_index=True)
-    ends = prepared.groupby("unique_id", observed=True)["ds"].max()
-    cutoffs = {target: ends[target] for target in group.targets}
+    cutoffs = {t: prepared["ds"][prepared["unique_id"] == t].iloc[-1] for t in group.targets}
     if own := {name: values for name, values in (ahead or {}).items() if name in group.ids}:
         end = max(cutoffs.values())
         suppose.within(own, after=end, until=end + forecaster.horizon * group.step)
         prepared = suppose.supposed(prepared, own)
-    history = panel(prepared, series=group.series, targets=group.targets)
+    values = by_series(prepared)
+    history = panel(values, series=group.series, targets=group.targets)
     known = known_future(
-        prepared,
+        values,
         series=group.series,
         targets=group.targets,
-        cutoffs=ends,
+        cutoffs=cutoffs,
         horizon=forecaster.horizon,
     )
-    return Inputs(prepared, history, known, cutoffs)
+    return Inputs(prepared, history, known, cutoffs, losses(values, group.series, cutoffs))
 
 
 def since(group: Group, *, rules: Rules, forecaster: Forecaster | Reach) -> pd.Timestamp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,8 @@ from horizonte.serve.champion import Champion
 from horizonte.serve.follow import Follower, Serving
 from horizonte.serve.inputs import Knowledge
 from horizonte.serve.present import Told
+from horizonte.serve.rehearsal import Rehearsals
+from horizonte.serve.vintages import Made
 from horizonte.store import changes
 from horizonte.store.changes import Standing
 from horizonte.store.connection import Connection
@@ -67,6 +70,16 @@ def standing(conn: Connection, targets: Sequence[str]) -> tuple[list[Standing], 
         return found, Known(sources, changes.read(conn, targets))
 
 
+def settle(conn: Connection, champion: Champion, ready: Mapping[str, Made]) -> dict[str, int]:
+    """Store what was made before ``champion`` was promoted and still holds; return it per source."""
+    made = vintages.take(conn, champion, ready) if ready else {}
+    counts = dict(collections.Counter(ready[name].source for name in made))
+    for source, count in counts.items():
+        ISSUED.labels(source).inc(count)
+        logger.info("issued %d rehearsed forecasts of source %s", count, source)
+    return counts
+
+
 def issue(conn: Connection, champion: Champion, *, only: str | None = None) -> dict[str, int]:
     """Issue what is due and return how many per source; ``only`` limits it to one source.
 
@@ -113,6 +126,7 @@ class Issuer:
         """Take a started follower; ``also`` is called after each pass, ``told`` of what was issued."""
         self._connect, self._follower = connect, follower
         self._only, self._also, self._told = only, also, told
+        self._rehearsals = Rehearsals(only)
 
     def run(self, stop: Event) -> None:
         """Issue until ``stop`` is set, through whatever the database does meanwhile."""
@@ -134,11 +148,15 @@ class Issuer:
             serving = self._follower.serving
             if serving is not None:
                 self._pass(conn, serving.champion)
+                at_hand, now = self._follower.at_hand(), serving.champion.version
+                self._rehearsals.turn(conn, at_hand, serving=now)
             self._wait(conn, serving, stop)
 
     def _pass(self, conn: Connection, champion: Champion) -> None:
         began = time.perf_counter()
-        for source, count in issue(conn, champion, only=self._only).items():
+        ready = self._rehearsals.of(champion.version)
+        stored = settle(conn, champion, ready), issue(conn, champion, only=self._only)
+        for source, count in (pair for counts in stored for pair in counts.items()):
             self._told(f"{source}: {count} forecasts issued by model {champion.version[:12]}")
         SECONDS.observe(time.perf_counter() - began)
         self._also(conn, champion)

@@ -182,9 +182,10 @@ _CATALOGUE = (
     Kind(
         "no-history",
         503,
-        "The series has no usable history",
-        "The model is in service, but the database holds no history to forecast from.",
-        "Load the history of the series, then ask again.",
+        "The source of the series has brought nothing yet",
+        "The series is registered, but the database holds no row of its source: nothing says when "
+        "now is on its clock, and there is nothing to forecast from.",
+        "Load its history: horizonte ingest FILE --source SOURCE, or POST /observations; then ask again.",
     ),
     Kind(
         "store-unreachable",

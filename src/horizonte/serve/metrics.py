@@ -33,6 +33,11 @@ def answered(route: str, method: str, status: int, seconds: float) -> None:
     children.seconds.observe(seconds)
 
 
+def expect(route: str, method: str, status: int) -> None:
+    """Have at hand, at nought, what ``answered`` counts of such a request."""
+    _children(route, method if method in METHODS else "other", status)
+
+
 def refused(kind: str) -> None:
     """Count one problem."""
     PROBLEMS.labels(kind).inc()

@@ -150,13 +150,13 @@ def _forecasters(champion: Champion | None) -> Mapping[str, Forecaster]:
 
 def series_of(conn: Connection, targets: Sequence[str]) -> pd.DataFrame:
     """Return SERIES of ``targets`` and of every covariate that they read."""
-    own = series_store.read(conn, targets)
-    for name in own.loc[own["role"] != "target", "unique_id"]:
+    series = series_store.read(conn, targets, covariates=True)
+    asked = series["unique_id"].isin(targets) & (series["role"] != "target")
+    for name in series.loc[asked, "unique_id"]:
         raise NotFound(
             "series", name, "a target, but a covariate", "ask for a target that reads it"
         )
-    read = {*targets, *(c for ids in own["covariates"] for c in ids)}
-    return series_store.read(conn, read)
+    return series
 
 
 def known_of(
@@ -169,11 +169,12 @@ def known_of(
     sources = set(series.loc[series["unique_id"].isin(targets), "source"])
     known = inputs.knowledge(conn, sources)
     for source in sources - set(known):
+        mine = (series["source"] == source) & series["unique_id"].isin(targets)
         raise NoHistory(
-            "source",
-            source,
-            "a source with rows in this database",
-            "load its history: horizonte ingest",
+            "series",
+            series.loc[mine, "unique_id"].iloc[0],
+            f"a series whose source has brought rows; {source} has brought none",
+            f"load its history: horizonte ingest FILE --source {source}, or POST /observations",
         )
     if as_of is None:
         return known
@@ -244,7 +245,12 @@ def _vintages(
     group: inputs.Group, made: _Made, now: datetime, purpose: Purpose
 ) -> Iterator[Vintage]:
     read, forecaster, trained = made.inputs, made.forecaster, made.version != UNTRAINED
-    rows = forecaster.predict(read.history, horizon=forecaster.horizon, known_future=read.known)
+    rows = forecaster.predict(
+        read.history,
+        horizon=forecaster.horizon,
+        known_future=read.known,
+        lost=read.lost(group.series) if trained else None,
+    )
     by_series = dict(iter(rows.groupby("unique_id", observed=True)))
     for name in group.targets:
         yield Vintage(

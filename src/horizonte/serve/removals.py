@@ -66,7 +66,12 @@ class Reading:
         start = inputs.since(group, rules=rules, forecaster=forecaster)
         rows = seen.rows[seen.rows["ds"] >= start]
         made = inputs.made(rows, seen.notes, group, rules=rules, forecaster=forecaster)
-        view = forecaster.view(made.history, horizon=forecaster.horizon, known_future=made.known)
+        view = forecaster.view(
+            made.history,
+            horizon=forecaster.horizon,
+            known_future=made.known,
+            lost=made.lost(group.series),
+        )
         return cls(group, seen, rules, forecaster, made, view)
 
     @property

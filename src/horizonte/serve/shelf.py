@@ -38,6 +38,10 @@ class Shelf:
             self._held = {name: one for name, one in self._held.items() if name in wanted}
             self._turns = {name: one for name, one in self._turns.items() if name in wanted}
 
+    def held(self) -> list[Champion]:
+        """Return what stands here, in order of version."""
+        return [one for _, one in sorted(self._held.items())]
+
     def versions(self) -> set[str]:
         """Return what stands here."""
         return set(self._held)

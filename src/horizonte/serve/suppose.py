@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from horizonte import freq
-from horizonte.contracts import PREPARED
 from horizonte.errors import DataFault, NotFound
 
 Ahead = Mapping[str, "pd.Series[float]"]  # covariate → supposed values by ds (UTC)
@@ -62,17 +61,9 @@ def within(ahead: Ahead, *, after: pd.Timestamp, until: pd.Timestamp) -> None:
 def supposed(prepared: pd.DataFrame, ahead: Ahead) -> pd.DataFrame:
     """Return PREPARED rows with the values of ``ahead`` in place of those of the same instants."""
     given = [
-        pd.DataFrame(
-            {
-                "unique_id": n,
-                "ds": v.index,
-                "y": v.to_numpy(),
-                "y_raw": v.to_numpy(),
-                "quality": "ok",
-            }
-        )
+        pd.DataFrame({"unique_id": n, "ds": v.index, "y": v, "y_raw": v, "quality": "ok"})
         for n, v in ahead.items()
     ]
     both = pd.concat([prepared, *given], ignore_index=True)
     kept = both.drop_duplicates(["unique_id", "ds"], keep="last")
-    return PREPARED.check(kept.sort_values(["unique_id", "ds"], ignore_index=True))
+    return kept.sort_values(["unique_id", "ds"], ignore_index=True)

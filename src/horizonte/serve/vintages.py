@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
@@ -103,6 +104,47 @@ def compute(
         if missing:
             told |= _compute(conn, champion, missing, request_id=request_id, asked=asked)
         return told
+
+
+class Made(NamedTuple):
+    """A live forecast that is not stored, and what ``changes.read`` gave before it was made."""
+
+    vintage: Vintage
+    changes: int
+    source: str
+
+
+def make(
+    conn: Connection, champion: Champion, names: Sequence[str], *, source: str
+) -> dict[str, Made]:
+    """Forecast ``names``, which are of ``source``, live and store nothing."""
+    counted = changes.read(conn, names)
+    made = predict.forecast(conn, champion, unique_ids=names, now=database_now(conn))
+    return {v.unique_id: Made(v, counted[v.unique_id], source) for v in made}
+
+
+def holding(conn: Connection, made: Mapping[str, Made]) -> dict[str, Made]:
+    """Return those of ``made`` that would be made again just so: nothing became known since."""
+    with inputs.one_view(conn):
+        known = inputs.knowledge(conn, {one.source for one in made.values()})
+        counted = changes.read(conn, made)
+    found = {}
+    for name, one in made.items():
+        now, seen = known.get(one.source), (one.vintage.at.as_of, one.changes)
+        if now and (now.as_of, counted.get(name)) == seen:
+            found[name] = one._replace(vintage=replace(one.vintage, at=now))
+    return found
+
+
+def take(conn: Connection, champion: Champion, made: Mapping[str, Made]) -> dict[str, Told]:
+    """Store those of ``made`` that still hold and are not on record, and return them."""
+    with _turn(conn):
+        good, known = holding(conn, made), changes.unchanged(conn, made)
+        done = {n for n, seen in known.items() if seen.model_version == champion.version}
+        now = database_now(conn)
+        new = [replace(m.vintage, issued_at=now) for n, m in good.items() if n not in done]
+        issue(conn, new, seconds=0.0, counted={n: m.changes for n, m in good.items()})
+        return {v.unique_id: Told(v, "computed", v.at.as_of) for v in new}
 
 
 def _compute(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -57,7 +58,7 @@ def read(
 ) -> pd.DataFrame:
     """Return the ANNOTATION rows in force at an instant or at a pin, ordered by key."""
     rows = history(conn, as_of, ids, stored=stored)
-    return rows[rows["withdrawn_at"].isna()].reset_index(drop=True)
+    return rows[rows["withdrawn_at"].isna()].reset_index(drop=True) if len(rows) else rows
 
 
 def history(
@@ -76,7 +77,12 @@ def history(
     condition, params = visible(conn, pin)
     wanted = None if ids is None else sorted(set(ids))
     found = read_frame(conn, _HISTORY.format(condition), params | {"ids": wanted, "stored": stored})
-    return ANNOTATION.check(found)
+    return ANNOTATION.check(found) if len(found) else _none().copy()
+
+
+@lru_cache(maxsize=1)
+def _none() -> pd.DataFrame:
+    return ANNOTATION.empty()
 
 
 def _newest(conn: Connection, given: list[dict[str, Any]]) -> dict[tuple[Any, ...], Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
 
 import pandas as pd
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from horizonte import freq, names
 from horizonte.contracts import SERIES
@@ -33,25 +34,34 @@ def register(conn: Connection, frame: pd.DataFrame) -> None:
             cursor.executemany(_UPSERT, rows[SERIES.columns].to_numpy().tolist())
 
 
-def read(conn: Connection, ids: Iterable[str] | None = None) -> pd.DataFrame:
-    """Return SERIES of ``ids``, or of all, ordered by key; raise NotFound for an unknown one."""
+def read(
+    conn: Connection, ids: Iterable[str] | None = None, *, covariates: bool = False
+) -> pd.DataFrame:
+    """Return SERIES of ``ids``, or of all, ordered by key; raise NotFound for an unknown one.
+
+    With ``covariates``, also of every covariate of theirs.
+    """
     wanted = None if ids is None else sorted(set(ids))
     for name in wanted or ():
         if not name.isprintable():  # the database cannot even be asked
             raise NotFound("series", name, "a registered series", "correct the name")
-    query = sql.SQL(
-        "SELECT {} FROM series WHERE %(ids)s::text[] IS NULL OR unique_id = ANY(%(ids)s) "
-        "ORDER BY unique_id"
-    ).format(_NAMES)
-    with conn.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(query, {"ids": wanted}).fetchall()
-    missing = sorted(set(wanted or ()) - {row["unique_id"] for row in found})
+    found = conn.execute(_READ, {"ids": wanted, "covariates": covariates}).fetchall()
+    rows = tuple(tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in found)
+    table = _typed(rows).copy()
+    needed = {*(wanted or ()), *(c for row in table["covariates"] for c in row if covariates)}
+    missing = sorted(needed - set(table["unique_id"]))
     if missing:
         known = [row[0] for row in conn.execute("SELECT unique_id FROM series ORDER BY 1")]
         near = difflib.get_close_matches(missing[0], known, n=3, cutoff=0.3) or known[:3]
         fix = f"did you mean {', '.join(near)}?" if near else "load its source first"
         raise NotFound("series", missing[0], "a registered series", fix)
-    return SERIES.check(pd.DataFrame(found, columns=SERIES.columns))
+    return table
+
+
+@lru_cache(maxsize=64)
+def _typed(rows: tuple[tuple[Any, ...], ...]) -> pd.DataFrame:
+    """Return rows as SERIES: what every forecast asks again was checked the first time."""
+    return SERIES.check(pd.DataFrame(rows, columns=SERIES.columns))
 
 
 def _refuse_new_freq(conn: Connection, wanted: dict[str, str]) -> None:
@@ -72,6 +82,10 @@ def _refuse_new_freq(conn: Connection, wanted: dict[str, str]) -> None:
 
 
 _NAMES = sql.SQL(", ").join(map(sql.Identifier, SERIES.columns))
+_READ = sql.SQL("""SELECT {} FROM series WHERE %(ids)s::text[] IS NULL
+        OR unique_id = ANY(%(ids)s) OR (%(covariates)s AND unique_id = ANY(
+            SELECT unnest(covariates) FROM series WHERE unique_id = ANY(%(ids)s)))
+    ORDER BY unique_id""").format(_NAMES)
 _UPSERT = sql.SQL(
     "INSERT INTO series ({}) VALUES ({}) ON CONFLICT (unique_id) DO UPDATE SET {}"
 ).format(

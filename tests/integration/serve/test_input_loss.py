@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,14 +43,24 @@ def width(vintage: predict.Vintage) -> float:
     return float((vintage.rows["q90"] - vintage.rows["q10"]).mean())
 
 
-def silenced(conn: Connection, load: Callable[..., Any], world: Any, days: float) -> None:
-    """Let the source's clock run on for ``days`` while site/a says nothing."""
-    rows = world.until("site", world.end)
-    last = world.end - DAY
-    steps = pd.date_range(last + HOUR, last + pd.Timedelta(days=days), freq="h")
-    hours = rows[(rows["unique_id"] == "site/b")].set_index("ds")["y"]
-    y = [float(hours.iloc[i % len(hours)]) for i in range(len(steps))]
-    load(conn, pd.DataFrame({"unique_id": "site/b", "ds": steps, "y": y}))
+Goes = Callable[..., None]
+
+
+@pytest.fixture
+def goes_on(private: Connection, load: Callable[..., Any], world: Any) -> Goes:
+    """Lets named series be read for ``days`` more, each hour as four weeks before; others are silent."""
+
+    def read(days: float, *names: str) -> None:
+        end = world.end - DAY + pd.Timedelta(days=days)
+        for name in names:
+            past = world.readings[world.readings["unique_id"] == name].set_index("ds")["y"]
+            last = max(past.index.max(), world.end) if name == "site/open" else world.end - DAY
+            ds = pd.date_range(last + HOUR, end, freq="h")
+            y = past[ds - 28 * DAY].to_numpy()
+            if len(ds):
+                load(private, pd.DataFrame({"unique_id": name, "ds": ds, "y": y}))
+
+    return read
 
 
 @pytest.mark.parametrize(
@@ -63,49 +74,80 @@ def silenced(conn: Connection, load: Callable[..., Any], world: Any, days: float
 def test_a_target_silent_for_hours_days_or_weeks_is_forecast_with_wider_bands(
     private: Connection,
     champion: Champion,
-    load: Callable[..., Any],
-    world: Any,
+    goes_on: Goes,
     silence: tuple[float, str],
 ) -> None:
     """The same horizon is answered from the last value, and the bands say how old it is."""
     days, said = silence
-    full = one(private, champion, "site/a")
-    silenced(private, load, world, days)
+    goes_on(days, "site/b")
     stale = one(private, champion, "site/a")
-    assert len(stale.rows) == len(full.rows)
     assert stale.degraded is not None
     assert stale.degraded.startswith(said)
-    assert width(stale) > width(full)
+    goes_on(days, "site/a", "site/temperature")
+    goes_on(days + 1, "site/open")
+    healthy = one(private, champion, "site/a")
+    assert healthy.degraded is None
+    assert healthy.rows["ds"].equals(stale.rows["ds"])
+    assert width(stale) > width(healthy)
 
 
-def test_missing_covariates_are_named(
-    private: Connection, champion: Champion, load: Callable[..., Any], world: Any
+@pytest.mark.parametrize("days", [1.0, 5.0, 21.0])
+def test_without_a_covariate_bands_widen(
+    private: Connection, champion: Champion, goes_on: Goes, days: float
 ) -> None:
-    """A day without temperature and an unknown opening plan leave a forecast that says so."""
-    rows = world.until("site", world.end)
-    load(private, rows[rows["unique_id"].isin(["site/a", "site/b"])])
-    assert one(private, champion, "site/a").degraded == (
-        "covariates silent for a day: site/temperature"
-    )
-    silenced(private, load, world, 9.0)
-    told = one(private, champion, "site/a").degraded
-    assert told is not None
-    assert "site/open" in told
+    """Temperature silent for a day, for days or for longer than the look-back: named, and wider."""
+    goes_on(days, "site/a")
+    goes_on(days + 1, "site/open")
+    lost = one(private, champion, "site/a")
+    assert lost.degraded == "covariates silent for a day: site/temperature"
+    goes_on(days, "site/temperature")
+    healthy = one(private, champion, "site/a")
+    assert healthy.degraded is None
+    assert healthy.rows["ds"].equals(lost.rows["ds"])
+    assert width(lost) > width(healthy)
+
+
+def test_without_what_should_be_known_ahead_bands_widen(
+    private: Connection, champion: Champion, goes_on: Goes
+) -> None:
+    """The opening plan ends at the cutoff: named, and wider than once it is known."""
+    goes_on(6.0, "site/a")
+    goes_on(6.0, "site/temperature")
+    lost = one(private, champion, "site/a")
+    assert lost.degraded == "known-ahead covariates not known ahead: site/open"
+    goes_on(7.0, "site/open")
+    healthy = one(private, champion, "site/a")
+    assert healthy.degraded is None
+    assert healthy.rows["ds"].equals(lost.rows["ds"])
+    assert width(lost) > width(healthy)
+
+
+def test_a_lost_covariate_costs_the_same_alone_and_beside_others(
+    private: Connection, champion: Champion, goes_on: Goes
+) -> None:
+    """In a list with a series that lacks nothing, both get the bits that they get alone."""
+    goes_on(1.0, "site/a")
+    goes_on(1.0, "site/b")
+    names = ["site/a", "site/b"]
+    both = predict.forecast(private, champion, unique_ids=names, now=NOW)
+    assert [made.degraded is None for made in both] == [False, True]
+    for made in both:
+        assert made.rows.equals(one(private, champion, made.unique_id).rows)
 
 
 @pytest.fixture
-def new(private: Connection, world: Any) -> Callable[[np.ndarray], None]:
-    """Registers site/new, which no model knows, with hourly values up to the source's now."""
+def new(private: Connection, world: Any) -> Callable[..., None]:
+    """Registers a series that no model knows, with hourly values up to the source's now."""
 
-    def register(y: np.ndarray) -> None:
-        row = world.series[world.series["unique_id"] == "site/b"].assign(unique_id="site/new")
+    def register(y: np.ndarray, name: str = "site/new") -> None:
+        row = world.series[world.series["unique_id"] == "site/b"].assign(unique_id=name)
         series_store.register(private, row)
         ds = pd.date_range(end=world.end - DAY, periods=len(y), freq="h")
         with private.transaction():
             batch = ledger.open_batch(
                 private, source="site", kind="request", name="new", sha256=None
             )
-            rows = pd.DataFrame({"unique_id": "site/new", "ds": ds, "y": y})
+            rows = pd.DataFrame({"unique_id": name, "ds": ds, "y": y})
             counts = observations.append(private, rows, batch=batch)
             ledger.close_batch(private, batch, counts)
 
@@ -119,7 +161,7 @@ def wave(hours: int) -> np.ndarray:
 
 
 def test_a_new_series_with_a_day_of_history_is_forecast(
-    private: Connection, champion: Champion, new: Callable[[np.ndarray], None]
+    private: Connection, champion: Champion, new: Callable[..., None]
 ) -> None:
     """Its day comes again, with bands as wide as it moves: wider than once it has two months."""
     new(wave(24))
@@ -131,10 +173,12 @@ def test_a_new_series_with_a_day_of_history_is_forecast(
     own = wave(24)
     assert np.allclose(young.rows["mean"].head(24), own)
     assert width(young) > own.std()
+    new(wave(60 * 24), "site/old")
+    assert width(young) > width(one(private, champion, "site/old"))
 
 
 def test_its_bands_come_from_its_own_errors_once_there_are_any(
-    private: Connection, champion: Champion, new: Callable[[np.ndarray], None]
+    private: Connection, champion: Champion, new: Callable[..., None]
 ) -> None:
     """Two months of a wave in noise of 3 give bands of about that noise, not of the wave."""
     new(wave(60 * 24))
@@ -145,12 +189,27 @@ def test_its_bands_come_from_its_own_errors_once_there_are_any(
 
 
 def test_a_constant_series_is_forecast_as_that_constant(
-    private: Connection, champion: Champion, new: Callable[[np.ndarray], None]
+    private: Connection, champion: Champion, new: Callable[..., None]
 ) -> None:
     """Nothing ever moved: the forecast is the value, ordered and finite."""
     new(np.full(30 * 24, 7.0))
     flat = one(private, champion, "site/new")
     assert (flat.rows["mean"] == 7.0).all()
+
+
+def test_a_sensor_that_sticks_is_as_good_as_silent(
+    private: Connection, champion: Champion, load: Callable[..., Any], goes_on: Goes, world: Any
+) -> None:
+    """Where training refused flatlines, the same value for a day is no value: stale, and wider."""
+    wary = replace(champion, rules=champion.rules.model_copy(update={"flatline_after": "PT2H"}))
+    healthy = one(private, wary, "site/a")
+    hours = pd.date_range(world.end - DAY + HOUR, periods=24, freq="h")
+    load(private, pd.DataFrame({"unique_id": "site/a", "ds": hours, "y": 99.0}))
+    goes_on(1.0, "site/temperature")
+    found = one(private, wary, "site/a")
+    assert found.degraded is not None
+    assert found.degraded.startswith("stale: no trusted value for ")
+    assert width(found) > width(healthy)
 
 
 def test_a_registered_series_without_a_reading_is_answered(

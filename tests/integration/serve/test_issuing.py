@@ -18,10 +18,11 @@ from horizonte import config
 from horizonte.embedded import process
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.retrain.publish import publish
-from horizonte.serve import champion, freshness, issuer_process, issuing, vintages
+from horizonte.serve import champion, freshness, issuer_process, issuing, predict, vintages
 from horizonte.serve.champion import Champion
 from horizonte.serve.issuer_process import Keeper
-from horizonte.store import annotations, ledger, promotions
+from horizonte.serve.rehearsal import Rehearsals
+from horizonte.store import annotations, forecasts, ledger, promotions
 from horizonte.store.connection import Connection, connect
 
 TARGETS = ["plant/load", "site/a", "site/b"]
@@ -101,6 +102,31 @@ def test_a_source_whose_clock_moved_is_issued_whole(
     issuing.issue(private, served)
     load(private, world.until("site", END - pd.Timedelta(hours=23)))
     assert issuing.issue(private, served) == {"site": 2}
+
+
+def test_what_was_rehearsed_is_stored_unless_more_is_known(
+    private: Connection, load: Load, served: Champion, variant: Callable[[str], Path]
+) -> None:
+    """A model at hand forecasts before its turn; then these very rows are issued, once.
+
+    What a correction has made void since is forecast anew.
+    """
+    other = champion.load(variant("rehearsed"))
+    issuing.issue(private, served)
+    rehearsals = Rehearsals()
+    rehearsals.turn(private, [other], serving=served.version)
+    assert issued(private) == dict.fromkeys(TARGETS, 1)
+    ready = rehearsals.of(other.version)
+    correct(private, load, "site/b", 123.0)
+    assert set(vintages.holding(private, ready)) == {"plant/load", "site/a"}
+    assert issuing.settle(private, other, ready) == {"plant": 1, "site": 1}
+    assert issuing.issue(private, other) == {"site": 1}
+    assert issuing.settle(private, other, ready) == {}
+    found = forecasts.latest(private, TARGETS)
+    assert {v.model_version for v in found.values()} == {other.version}
+    made = predict.forecast(private, other, unique_ids=TARGETS, now=found["site/a"].issued_at)
+    for one in made:
+        assert found[one.unique_id].rows.equals(one.rows)
 
 
 def test_another_champion_issues_all(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from horizonte import config
+from horizonte import config, demo
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.errors import ServiceFault
 from horizonte.retrain.publish import publish
@@ -175,3 +175,15 @@ def test_no_secret_is_logged(
         assert secret not in log
     for token in (*tokens.values(), wrong):
         assert token.split("_", 2)[2] not in log
+
+
+def test_the_demo_asks_with_a_key_of_its_own(url: str, loaded: str) -> None:
+    """It is answered, and the key that it made is revoked; what is refused is said."""
+    answer = demo.ask(url, {"series": "site/a", "horizon": 1})
+    assert answer["model_version"]
+    with connect(loaded) as conn:
+        made = [key for key in keys.listed(conn) if key.note == "the demo's own question"]
+    assert [key.scopes for key in made] == [["read"]]
+    assert all(key.revoked_at for key in made)
+    with pytest.raises(ServiceFault, match="HTTP 404"):
+        demo.ask(url, {"series": "site/nothing", "horizon": 1})

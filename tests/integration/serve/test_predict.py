@@ -170,12 +170,12 @@ def test_unknown_future_is_said(
 def test_a_database_without_rows_says_load(
     database_url: str, server_url: str, champion: Champion, world: Any
 ) -> None:
-    """A series in service without history is NoHistory, with what to run."""
+    """A series whose source has brought nothing is NoHistory: named, with what to run."""
     with psycopg.connect(server_url, autocommit=True) as server:
         server.execute("CREATE DATABASE empty_one")
         with connect(urlsplit(database_url)._replace(path="/empty_one").geturl()) as conn:
             series_store.register(conn, world.series)
-            with pytest.raises(NoHistory, match="horizonte ingest"):
+            with pytest.raises(NoHistory, match=r"site/a.*ingest FILE --source site"):
                 one(conn, champion, "site/a")
         server.execute("DROP DATABASE empty_one WITH (FORCE)")
 
