@@ -20,7 +20,8 @@ from horizonte.policy import Gate
 from horizonte.prepare.windows import Windows
 from horizonte.retrain import artefact
 from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
-from horizonte.retrain.gate import Ruling, judge
+from horizonte.retrain.gate import judge
+from horizonte.retrain.ruling import Ruling
 from horizonte.serve import champion as champions
 from horizonte.serve import inputs, past, predict
 from horizonte.serve.champion import Champion

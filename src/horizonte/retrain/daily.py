@@ -44,15 +44,26 @@ def daily(rows: pd.DataFrame, *, scale: pd.DataFrame, least: int) -> Days:
     return Days(kept[~short], said)
 
 
-def relative(losses: pd.DataFrame, metric: str, *, worse: str, better: str) -> pd.DataFrame:
-    """Return, days by series, how much less ``better`` lost, as a share of the mean loss of ``worse``.
+def differences(losses: pd.DataFrame, metric: str, *, old: str, new: str) -> pd.DataFrame:
+    """Return, days by series, how much less ``new`` lost than ``old``, as a share of their mean.
 
-    A series on which ``worse`` lost nothing has no share (NaN).
+    Between -2 and 2, so no single bad day decides; 0 where both lost nothing.
     """
     table = losses[metric].reset_index()
-    mean = table.groupby("unique_id")[worse].transform("mean")
-    table["saved"] = (table[worse] - table[better]) / mean.where(mean > 0)
-    return table.pivot_table(index="day", columns="unique_id", values="saved")
+    both = (table[old] + table[new]) / 2
+    table["less"] = (table[old] - table[new]) / both.where(both > 0, 1.0)
+    return table.pivot_table(index="day", columns="unique_id", values="less")
+
+
+def share(difference: float) -> float:
+    """Return a difference of ``differences`` as the share of the old loss that is saved."""
+    return 2 * difference / (2 + difference)
+
+
+def saved(losses: pd.DataFrame, metric: str, *, old: str, new: str) -> pd.Series:
+    """Return per series the share of all that ``old`` lost that ``new`` did not; NaN of nothing."""
+    table = pd.DataFrame(losses[metric])[[old, new]].dropna().groupby("unique_id").sum()
+    return 1 - table[new] / table[old].where(table[old] > 0)
 
 
 def _paired(rows: pd.DataFrame) -> pd.DataFrame:

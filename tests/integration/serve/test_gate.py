@@ -15,7 +15,7 @@ import pytest
 from horizonte.contracts import QUANTILE_COLUMNS
 from horizonte.policy import Gate
 from horizonte.retrain.contest import contest, ruling
-from horizonte.retrain.gate import Ruling
+from horizonte.retrain.ruling import Ruling
 from horizonte.serve import champion as champions
 from horizonte.serve import folder as model_folder
 from horizonte.serve import predict

@@ -12,7 +12,8 @@ import pytest
 from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS, QUANTILES
 from horizonte.policy import Gate
 from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
-from horizonte.retrain.gate import Ruling, judge
+from horizonte.retrain.gate import judge
+from horizonte.retrain.ruling import Ruling
 
 POLICY = Gate(days=28, gain=0.01, alpha=0.05, coverage=0.12, answer_seconds=10)
 START = pd.Timestamp("2026-01-01", tz="UTC")
