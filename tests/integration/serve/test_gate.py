@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,11 +16,12 @@ import pytest
 from horizonte.contracts import QUANTILE_COLUMNS
 from horizonte.policy import Gate
 from horizonte.retrain.contest import contest, ruling
+from horizonte.retrain.gated import gated
 from horizonte.retrain.ruling import Ruling
 from horizonte.serve import champion as champions
 from horizonte.serve import folder as model_folder
 from horizonte.serve import predict
-from horizonte.store import annotations
+from horizonte.store import annotations, gates
 from horizonte.store.connection import Connection, connect
 
 pytestmark = pytest.mark.slow
@@ -208,3 +210,42 @@ def test_a_card_without_a_pin_is_refused(
     said = held(loaded, naive, altered(linear, lambda _: None, data_as_of=None))
     assert "does not say what it was trained on" in said.reasons[0]
     assert np.isnan(said.gain or np.nan)
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_won_or_lost_it_is_a_row_and_a_page(
+    private: Connection, naive: Path, linear: Path, tmp_path: Path, won: bool
+) -> None:
+    """Both name the bytes that were gated; the page loads nothing and says every reason."""
+    pair = (naive, linear) if won else (linear, naive)
+    now = END.to_pydatetime()
+    made = gated(private, *pair, policy=POLICY, reports=tmp_path, now=now)
+    (row,) = gates.read(private)
+    version, _ = model_folder.verified(pair[1])
+    assert (row.id, row.passed, row.challenger) == (made.id, won, version)
+    assert gates.passed(private, row.champion, version) is won
+    assert row.evidence["gain"] == made.ruling.gain
+    assert made.page == tmp_path / str(row.page)
+    assert made.page.name == f"2025-03-09-{version[:12]}.html"
+    text = made.page.read_text()
+    for reason in row.reasons:
+        assert f"<p>{reason}.</p>" in text
+    assert text.count("<svg") == 2
+    assert not re.search(r"""(src|href)=["'](?!#)|@import|url\((?!#)""", text)
+
+
+def test_a_refusal_without_a_comparison_has_a_page_too(
+    private: Connection, naive: Path, tmp_path: Path
+) -> None:
+    """No figures, the reason, and a name that says that there is no version."""
+    made = gated(
+        private,
+        naive,
+        tmp_path / "nothing",
+        policy=POLICY,
+        reports=tmp_path,
+        now=END.to_pydatetime(),
+    )
+    assert made.page.name == "2025-03-09-unreadable.html"
+    assert "cannot be loaded" in made.page.read_text()
+    assert gates.read(private)[0].challenger == "unreadable"
