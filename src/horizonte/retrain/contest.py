@@ -178,7 +178,7 @@ def _instants(group: Group, pair: _Pair, *, since: pd.Timestamp, days: int) -> l
 def _told(conn: Connection, group: Group, pair: _Pair, instants: Sequence[pd.Timestamp]) -> _Told:
     """Return BACKTEST rows of both and of the naive, for the targets of one group."""
     seen = past.read(conn, group, list(pair), first=instants[0])
-    asked = [Ask(pair.champion), Ask(pair.challenger), Ask(pair.challenger, _naive)]
+    asked = [Ask(pair.champion), Ask(pair.challenger), Ask(pair.challenger, naive)]
     said = zip((CHAMPION, CHALLENGER, NAIVE), seen.forecasts(asked, instants), strict=True)
     rows = pd.concat([part.assign(model=who) for who, part in said], ignore_index=True)
     rows = rows[rows["unique_id"].isin(group.targets)]
@@ -206,7 +206,7 @@ def _actuals(seen: Past, pair: _Pair, instants: Sequence[pd.Timestamp]) -> pd.Da
     return good[["unique_id", "ds", "y"]]
 
 
-def _naive(forecaster: Forecaster, view: Windows) -> pd.DataFrame:
+def naive(forecaster: Forecaster, view: Windows) -> pd.DataFrame:
     """Return what the naive that the training chose for each series says; it has no quantiles."""
     names = np.array([forecaster.selection.naive_of(u) for u in view.unique_id])
     parts = []

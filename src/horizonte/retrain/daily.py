@@ -55,6 +55,18 @@ def differences(losses: pd.DataFrame, metric: str, *, old: str, new: str) -> pd.
     return table.pivot_table(index="day", columns="unique_id", values="less")
 
 
+def weights(differences: pd.DataFrame) -> pd.Series:
+    """Return what each series weighs in the test, sum 1: one noisier than usual weighs less.
+
+    In inverse proportion to the variance of its days, but at most as much as a series of median
+    variance, so that no quiet series decides alone.
+    """
+    spread = differences.var().fillna(0.0)
+    floor = spread.clip(lower=spread.median())
+    found = 1 / floor if (floor > 0).all() else floor * 0 + 1.0
+    return found / found.sum()
+
+
 def share(difference: float) -> float:
     """Return a difference of ``differences`` as the share of the old loss that is saved."""
     return 2 * difference / (2 + difference)

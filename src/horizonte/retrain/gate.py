@@ -21,6 +21,7 @@ from horizonte.retrain.daily import (
     differences,
     saved,
     share,
+    weights,
 )
 from horizonte.retrain.paired import Paired, paired
 from horizonte.retrain.ruling import Day, Ruling, Series, mean, percent
@@ -38,10 +39,12 @@ def judge(rows: pd.DataFrame, *, scale: pd.DataFrame, policy: Gate) -> Ruling:
     weighs the same. Anything that cannot be told refuses, with what to do.
     """
     found = daily(rows, scale=scale, least=least(policy))
-    by_day = differences(found.losses, "sql", old=CHAMPION, new=CHALLENGER).mean(axis=1)
-    if by_day.size < least(policy):
-        return _nothing(found, policy, by_day.size)
-    table = _series(found)
+    by_series = differences(found.losses, "sql", old=CHAMPION, new=CHALLENGER)
+    if len(by_series) < least(policy):
+        return _nothing(found, policy, len(by_series))
+    weight = weights(by_series)
+    by_day = (by_series * weight).sum(axis=1) / (by_series.notna() * weight).sum(axis=1)
+    table = _series(found, weight)
     test = _as_shares(paired(by_day, alpha=policy.alpha))
     against = [
         *conditions.too_little(test, table, policy),
@@ -97,7 +100,7 @@ def _nothing(found: Days, policy: Gate, days: int) -> Ruling:
     )
 
 
-def _series(found: Days) -> tuple[Series, ...]:
+def _series(found: Days, weight: pd.Series) -> tuple[Series, ...]:
     by_series = found.losses.groupby("unique_id").mean()
     means = {m: pd.DataFrame(by_series[m]).to_dict("index") for m in MEANS}
     days = found.losses.groupby("unique_id").size().to_dict()
@@ -106,6 +109,7 @@ def _series(found: Days) -> tuple[Series, ...]:
         Series(
             unique_id=name,
             days=days[name],
+            weight=float(weight[name]),
             champion=means["sql"][name][CHAMPION],
             challenger=means["sql"][name][CHALLENGER],
             gain=float(gains[name]) if np.isfinite(gains[name]) else 0.0,

@@ -13,6 +13,7 @@ class Series:
 
     unique_id: str
     days: int
+    weight: float  # in the test; in all else every series weighs the same
     champion: float  # scaled quantile loss
     challenger: float
     gain: float  # share of the champion's loss that is saved
@@ -40,7 +41,7 @@ class Ruling:
 
     passed: bool
     reasons: tuple[str, ...]  # why not; or, of a pass, by how much
-    gain: float | None  # on a usual day, every day and series weighing the same
+    gain: float | None  # on a usual day, by the weights of the series
     low: float | None  # the interval that the test asks; it holds the gain with 1 - 2 alpha
     high: float | None
     t: float | None
