@@ -69,7 +69,7 @@ def real(material: pd.DataFrame, pair: tuple[str, str], days: int, *, swap: int)
     return make
 
 
-def generated(series: int, rho: float, days: int, *, sd: float = 0.5) -> Maker:
+def generated(series: int, rho: float, days: int, *, sd: float = 0.3) -> Maker:
     """Return a maker of panels of hourly series whose models stray from the truth by day.
 
     Both stray by independent AR(1) processes of autocorrelation ``rho`` and equal variance, so

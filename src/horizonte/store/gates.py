@@ -56,9 +56,14 @@ def read(conn: Connection, *, limit: int = 100) -> list[Gated]:
 
 
 def passed(conn: Connection, champion: str, challenger: str) -> bool:
-    """Return whether the newest comparison of ``challenger`` with ``champion`` was won."""
+    """Return whether ``challenger`` won its newest comparison with ``champion`` since it serves.
+
+    A comparison from before the promotion in force does not count: a version that was reverted
+    needs a new one.
+    """
     row = conn.execute(
         """SELECT passed FROM gate WHERE champion = %s AND challenger = %s
+               AND recorded_at >= coalesce((SELECT max(recorded_at) FROM promotion), '-infinity')
            ORDER BY id DESC LIMIT 1""",
         (champion, challenger),
     ).fetchone()
