@@ -65,7 +65,7 @@ def off(table: tuple[Series, ...], policy: Gate) -> list[str]:
         for one in table:
             ours, theirs = (getattr(one, n) for n in (name, f"champion_{name}"))
             further = abs(ours - wanted) - abs(theirs - wanted)
-            if abs(ours - wanted) > policy.coverage and further > policy.coverage / 2:
+            if min(abs(ours - wanted), further) > policy.coverage:
                 said.append(
                     f"{one.unique_id}: the {level} % interval holds {percent(ours)} of what came, "
                     f"the champion's {percent(theirs)}"

@@ -25,8 +25,8 @@ class Live(NamedTuple):
 def missing(conn: Connection, promotion: Promotion, *, days: int) -> list[Live]:
     """Return live vintages since ``promotion`` that the former champion has no shadow of, oldest first.
 
-    Of every series the first one in each six hours, of ``days`` days after the promotion, made
-    by the version that was promoted.
+    Of every series the first one in each six hours of its source's clock, made by the version
+    that was promoted, over ``days`` days from the first one on.
     """
     found = conn.execute(_MISSING, _asked(promotion) | {"days": days}).fetchall()
     return [Live(name, pd.Timestamp(as_of), issued_at) for name, as_of, issued_at in found]
@@ -52,14 +52,16 @@ def _asked(promotion: Promotion) -> dict[str, object]:
     }
 
 
-_MISSING = """WITH live AS (
-        SELECT DISTINCT ON (v.unique_id, slot) v.unique_id, r.as_of, v.issued_at
-        FROM vintage AS v JOIN forecast_run AS r ON r.id = v.run_id,
-        LATERAL (SELECT date_bin(%(slot)s::interval, v.issued_at, 'epoch') AS slot) AS s
-        WHERE v.purpose = 'live' AND r.model_version = %(champion)s
-          AND v.issued_at >= %(since)s
-          AND v.issued_at < %(since)s + make_interval(days => %(days)s)
-        ORDER BY v.unique_id, slot, v.issued_at)
+_MISSING = """WITH spoke AS (
+        SELECT v.unique_id, r.as_of, v.issued_at, min(r.as_of) OVER (PARTITION BY v.unique_id) AS first
+        FROM vintage AS v JOIN forecast_run AS r ON r.id = v.run_id
+        WHERE v.purpose = 'live' AND r.model_version = %(champion)s AND v.issued_at >= %(since)s
+    ), live AS (
+        SELECT DISTINCT ON (unique_id, slot) unique_id, as_of, issued_at
+        FROM spoke, LATERAL (SELECT date_bin(%(slot)s::interval, as_of, 'epoch') AS slot) AS s
+        WHERE as_of < first + make_interval(days => %(days)s)
+        ORDER BY unique_id, slot, as_of, issued_at
+    )
     SELECT unique_id, as_of, issued_at FROM live WHERE NOT EXISTS (
         SELECT FROM vintage AS v JOIN forecast_run AS r ON r.id = v.run_id
         WHERE v.unique_id = live.unique_id AND v.purpose = 'shadow' AND v.issued_at >= %(since)s

@@ -11,7 +11,7 @@ import pytest
 
 from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS, QUANTILES
 from horizonte.policy import Gate
-from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
+from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE, weights
 from horizonte.retrain.gate import judge
 from horizonte.retrain.ruling import Ruling
 
@@ -156,3 +156,26 @@ def test_a_later_reason_turns_a_pass_into_a_refusal() -> None:
     assert (won.passed, lost.passed) == (True, False)
     assert lost.reasons == ("its slowest answer took 12.0 s",)
     assert won.refused(left_out={"c": "new"}).passed
+
+
+def test_a_noisy_series_weighs_less_and_a_quiet_one_no_more() -> None:
+    """Inverse to the variance of its days, up to that of the median."""
+    draw = np.random.default_rng(1).normal(size=(200, 4))
+    found = weights(pd.DataFrame(draw * [0.01, 1.0, 1.0, 2.0], columns=list("abcd")))
+    assert found.sum() == pytest.approx(1)
+    assert found["a"] == pytest.approx(found["b"], rel=0.2)
+    assert found["d"] == pytest.approx(found["c"] / 4, rel=0.3)
+    same = weights(pd.DataFrame({"a": [0.0] * 5, "b": [0.0] * 5}))
+    assert same.tolist() == [0.5, 0.5]
+
+
+def test_bad_days_count_in_full_beside_the_test() -> None:
+    """Better on most days and far worse on few is refused, though the usual day is better."""
+    found = rows(0.8)
+    bad = (found["model"] == CHALLENGER) & (found["day"] % 9 == 8)
+    names = ["mean", *QUANTILE_COLUMNS]
+    found.loc[bad, names] = 10 + 6 * (found.loc[bad, names] - 10)
+    said = ruled(found, coverage=0.45)
+    assert said.gain is not None
+    assert said.gain > 0.01
+    assert any(r.startswith("over all days it loses") for r in said.reasons), said.reasons
