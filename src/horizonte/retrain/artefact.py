@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from horizonte import freq
 from horizonte.contracts import QUANTILE_COLUMNS
 from horizonte.errors import Fault
 from horizonte.serve import predict
@@ -37,13 +39,15 @@ def examine(
     A target that ``beside`` serves and ``challenger`` does not, an answer that fails, is not
     finite or whose quantiles cross, and one that takes longer than ``seconds`` are faults.
     """
-    registered = set(series_store.read(conn).query("role == 'target'")["unique_id"])
-    old, new = ({*predict.served(one)} & registered for one in (beside, challenger))
+    targets = series_store.read(conn).query("role == 'target'")
+    old, new = (_known(one, targets) for one in (beside, challenger))
     faults = [
         f"it does not know {name}, which the champion serves: train it again with this series"
         for name in sorted(old - new)
     ]
     slowest, silent = None, {}
+    with suppress(Fault):  # what is wrong is found below, series by series
+        predict.warm(conn, challenger)
     for name in sorted(new):
         took, fault, empty = _asked(conn, challenger, name)
         if took is not None:
@@ -57,6 +61,13 @@ def examine(
     added = dict.fromkeys(sorted(new - old), "the champion does not know it")
     compared = tuple(sorted((new & old) - set(silent)))
     return Answered(compared, {**added, **silent}, tuple(faults), slowest)
+
+
+def _known(model: Champion, targets: pd.DataFrame) -> set[str]:
+    """Return which of the registered ``targets`` the model knows at the freq that they have."""
+    served = {name: iso for iso, one in model.forecasters.items() for name in one.meta["unique_id"]}
+    declared = zip(targets["unique_id"], targets["freq"].map(freq.iso), strict=True)
+    return {str(name) for name, iso in declared if served.get(name) == iso}
 
 
 def _asked(

@@ -17,6 +17,7 @@ from horizonte.errors import Fault
 from horizonte.model import metrics
 from horizonte.model.forecaster import Forecaster
 from horizonte.policy import Gate
+from horizonte.prepare.comparable import in_force, replacements
 from horizonte.prepare.windows import Windows
 from horizonte.retrain import artefact
 from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
@@ -185,7 +186,9 @@ def _told(conn: Connection, group: Group, pair: _Pair, instants: Sequence[pd.Tim
     rows = rows.merge(_actuals(seen, pair, instants), on=["unique_id", "ds"], how="left")
     end = group.at.as_of
     rows["day"] = -(pd.Index(end - rows["as_of"]) // DAY)
-    rows = rows[rows["ds"] <= group.latest]
+    for name, at in replacements(in_force(seen.annotations, end)):
+        across = (rows["unique_id"] == name) & (rows["cutoff"] < at) & (rows["ds"] >= at)
+        rows["y"] = rows["y"].mask(across)
     reach = Reach(pair.champion.forecasters[freq.iso(group.step)].tail, 1)
     history = seen.at(instants[0], rules=pair.challenger.rules, reach=reach).history
     scale = metrics.scale(history[["unique_id", "ds", "y"]], freq_=freq.iso(group.step))

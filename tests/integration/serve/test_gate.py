@@ -121,6 +121,23 @@ def test_both_say_what_a_request_as_of_then_is_told(
     assert actual.drop(index=["site/a", "site/b"], level=0).notna().all()
 
 
+def test_a_sensor_replaced_in_these_days_is_judged_on_its_successor(
+    private: Connection, naive: Path, linear: Path
+) -> None:
+    """Only forecasts that were made after the replacement are held against what came."""
+    at = pd.Timestamp("2025-02-18T06:00Z")
+    note = {
+        "unique_id": "site/b", "starts_at": at, "ends_at": at + pd.Timedelta(hours=1),
+        "kind": "sensor_replaced", "note": "new", "withdrawn": False, "available_at": at,
+    }  # fmt: skip
+    annotations.add(private, pd.DataFrame([note]))
+    found = contest(private, naive, linear, policy=POLICY)
+    scored = found.rows[(found.rows["unique_id"] == "site/b") & found.rows["y"].notna()]
+    assert scored["cutoff"].min() >= at
+    days = {one.unique_id: one.days for one in ruling(found, policy=POLICY).series}
+    assert days == {"plant/load": 23, "site/a": 23, "site/b": 19}
+
+
 def test_only_days_that_neither_has_seen_count(loaded: str, trained: Trained, naive: Path) -> None:
     """A challenger pinned later leaves fewer days, and one pinned at the end leaves none."""
     later = trained(PIN + pd.Timedelta(days=4), ("naive", "linear"))
