@@ -58,10 +58,11 @@ def differences(losses: pd.DataFrame, metric: str, *, old: str, new: str) -> pd.
 def weights(differences: pd.DataFrame) -> pd.Series:
     """Return what each series weighs in the test, sum 1: one noisier than usual weighs less.
 
-    In inverse proportion to the variance of its days, but at most as much as a series of median
-    variance, so that no quiet series decides alone.
+    In inverse proportion to the mean square of its days, but at most as much as the median series,
+    so that no quiet series decides alone. Not to their variance: of autocorrelated series those
+    would weigh most that stayed at one side by chance.
     """
-    spread = differences.var().fillna(0.0)
+    spread = (differences**2).mean()
     floor = spread.clip(lower=spread.median())
     found = 1 / floor if (floor > 0).all() else floor * 0 + 1.0
     return found / found.sum()

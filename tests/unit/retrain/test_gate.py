@@ -159,7 +159,7 @@ def test_a_later_reason_turns_a_pass_into_a_refusal() -> None:
 
 
 def test_a_noisy_series_weighs_less_and_a_quiet_one_no_more() -> None:
-    """Inverse to the variance of its days, up to that of the median."""
+    """Inverse to the mean square of its days, up to that of the median."""
     draw = np.random.default_rng(1).normal(size=(200, 4))
     found = weights(pd.DataFrame(draw * [0.01, 1.0, 1.0, 2.0], columns=list("abcd")))
     assert found.sum() == pytest.approx(1)
