@@ -59,6 +59,13 @@ def cleaning_verdict(flagged: Mapping[str, float]) -> str:
 
 def write(path: Path, summary: Mapping[str, Any], entries: Sequence[Entry]) -> None:
     """Write the page of ``entries`` and the table of ``summary["targets"]``; it loads nothing."""
+    page = render(TEMPLATE, summary=summary, entries=entries)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+
+
+def render(template: str, **values: object) -> str:
+    """Return a page of ``report/templates``; a value that it misses is an error, none is markup."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -68,6 +75,4 @@ def write(path: Path, summary: Mapping[str, Any], entries: Sequence[Entry]) -> N
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template(TEMPLATE).render(summary=summary, entries=entries)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    return environment.get_template(template).render(**values)

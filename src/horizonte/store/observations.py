@@ -71,9 +71,14 @@ def as_of(
     return _newest(conn, where)
 
 
-def revisions(conn: Connection, pin: Pin, ids: Iterable[str] | None = None) -> pd.DataFrame:
-    """Return REVISION: every revision that ``pin`` sees, ordered by key."""
-    where = Where(ids)
+def revisions(
+    conn: Connection,
+    pin: Pin,
+    ids: Iterable[str] | None = None,
+    start: pd.Timestamp | None = None,
+) -> pd.DataFrame:
+    """Return REVISION: every revision with start <= ds that ``pin`` sees, ordered by key."""
+    where = Where(ids, start)
     where.add(*visible(conn, pin))
     query = sql.SQL("""SELECT unique_id, ds, revision, y, available_at FROM observation {}
                        ORDER BY unique_id, ds, revision DESC""").format(where.clause())

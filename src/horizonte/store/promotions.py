@@ -88,7 +88,7 @@ def promote(
             "model version", sha256, "a registered model", "publish the model folder first"
         )
     with conn.transaction():
-        conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        hold(conn)
         with conn.cursor(row_factory=class_row(Promotion)) as cursor:
             row = cursor.execute(
                 """INSERT INTO promotion (sha256, previous, kind, why, promoted_by, evidence)
@@ -100,6 +100,11 @@ def promote(
         conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, sha256))
     assert row is not None
     return row
+
+
+def hold(conn: Connection) -> None:
+    """Let nobody else move the pointer until the caller's transaction ends."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
 
 
 def current_promotion(conn: Connection) -> Promotion | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,16 +104,41 @@ def _readings(row: dict[str, Any], seed: int) -> pd.DataFrame:
 def model(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained model folder (naives and linear) with its card; treat it as read-only."""
     target = tmp_path_factory.mktemp("trained") / "model"
+    _train(world, target)
+    write_card(target)
+    return target
+
+
+def _train(world: World, target: Path, families: Sequence[str] = ("naive", "linear")) -> None:
+    """Write a model of ``families``, trained on all of ``world``, into ``target``."""
     archive = Archive.of(_revisions(world), series=world.series, rules=RULES)
     spans = folds.span(world.readings)
     plan = folds.plan(spans, series=world.series, features=FEATURES)
     final = folds.final_fits(spans, series=world.series)
     groups = [_group(iso, world, archive) for iso in ("PT30M", "PT1H")]
-    made = train(groups, plan, final=final, plan=Plan(["naive", "linear"], seed=1))
+    made = train(groups, plan, final=final, plan=Plan(families, seed=1))
     for iso, forecaster in made.forecasters.items():
         forecaster.save(target / iso)
-    write_card(target)
-    return target
+
+
+@pytest.fixture(scope="session")
+def trained(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[pd.Timestamp, Sequence[str]], Path]:
+    """Make the model of some families that knew ``world`` up to a pin, which its card names."""
+    made: dict[tuple[pd.Timestamp, tuple[str, ...]], Path] = {}
+
+    def at(pin: pd.Timestamp, families: Sequence[str]) -> Path:
+        key = (pin, tuple(families))
+        if key not in made:
+            past = world.readings[world.readings["ds"] < pin - pd.Timedelta(hours=1)]
+            target = tmp_path_factory.mktemp("pinned") / "model"
+            _train(World(world.series, past.reset_index(drop=True), pin), target, families)
+            write_card(target, data_as_of=pin.isoformat())
+            made[key] = target
+        return made[key]
+
+    return at
 
 
 def _revisions(world: World) -> pd.DataFrame:

@@ -1,0 +1,73 @@
+"""What speaks against a challenger, each as one sentence."""
+
+from __future__ import annotations
+
+from horizonte.policy import Gate
+from horizonte.retrain.daily import CHALLENGER, NAIVE, Days, differences, saved
+from horizonte.retrain.paired import Paired, paired
+from horizonte.retrain.ruling import Series, mean, percent
+
+LEVELS = (80, 90)
+LEAST = 7  # days, whatever the policy
+
+
+def least(policy: Gate) -> int:
+    """Return how many days a series, and the whole, must have: half of what the policy asks."""
+    return max(LEAST, policy.days // 2)
+
+
+def too_little(test: Paired, table: tuple[Series, ...], policy: Gate) -> list[str]:
+    """Say what is missing of the gain: its least size, its certainty, or that bad days eat it up."""
+    said = []
+    whole = mean(table, "gain")
+    if whole is not None and whole < 0:
+        said.append(f"over all days it loses {percent(-whole)} more than the champion")
+    if not test.mean >= policy.gain:
+        said.append(
+            f"the gain of {percent(test.mean)} is less than the least, {percent(policy.gain)}"
+        )
+    if not test.low > 0:
+        said.append(
+            f"the gain is not certain: {percent(test.low)} to {percent(test.high)} "
+            f"over {test.days} days (p = {test.p:.3f}, level {policy.alpha:g})"
+        )
+    return said
+
+
+def worse_than_naive(found: Days, policy: Gate) -> list[str]:
+    """Say where it is worse than the naive: on average, or on one series beyond doubt."""
+    kept = saved(found.losses, "mase", old=NAIVE, new=CHALLENGER)
+    said = []
+    if (whole := float(kept.mean())) < 0:
+        said.append(f"worse than the best seasonal naive by {percent(-whole)} on average")
+    by_day = differences(found.losses, "mase", old=NAIVE, new=CHALLENGER)
+    for name, own in by_day.items():
+        known = own.dropna()
+        if known.size >= least(policy):
+            test = paired(known, alpha=policy.alpha / by_day.shape[1])
+            if test.high < 0:
+                worse = percent(-float(kept[str(name)]))
+                said.append(f"{name} is worse than its best seasonal naive by {worse}")
+    return said
+
+
+def off(table: tuple[Series, ...], policy: Gate) -> list[str]:
+    """Refuse coverage out of its band: the mean, or a series on which it got much worse."""
+    said = []
+    for level in LEVELS:
+        wanted, name = level / 100, f"coverage_{level}"
+        found = mean(table, name)
+        if found is None or abs(found - wanted) > policy.coverage:
+            said.append(
+                f"the {level} % interval holds {percent(found)} of what came, "
+                f"more than {100 * policy.coverage:g} points off"
+            )
+        for one in table:
+            ours, theirs = (getattr(one, n) for n in (name, f"champion_{name}"))
+            further = abs(ours - wanted) - abs(theirs - wanted)
+            if min(abs(ours - wanted), further) > policy.coverage:
+                said.append(
+                    f"{one.unique_id}: the {level} % interval holds {percent(ours)} of what came, "
+                    f"the champion's {percent(theirs)}"
+                )
+    return said
