@@ -1,0 +1,155 @@
+"""The recurring profile of a series (its day, or the week of a daily one), and what departs from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from horizonte.monitor.days import Days
+from horizonte.monitor.usual import fir
+
+Reals = NDArray[np.float64]
+WEEKS = 8  # of the same weekday that make the profile of a day
+BACK = 28  # days back to which a moved profile may begin
+WEAK = 0.3  # evidence a day below which a move of the profile cannot be told
+START, LEAST = 7 * WEEKS, 56  # days before the first profile, and of past that say what is usual
+INDEPENDENT = 8  # lags that say something of their own
+CLIP = 4.0  # deviations of a day's evidence beyond which more says nothing
+
+
+@dataclass(frozen=True)
+class Profile:
+    """``usual`` [days + 1, cells]: what the weeks before say of each cell; ``rest`` what departs."""
+
+    usual: Reals
+    rest: Reals
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The profile came ``lag`` cells later (negative: earlier), since ``days`` days."""
+
+    lag: int
+    days: int
+    gain: float  # log-likelihood
+    threshold: float
+
+
+def profile(days: Days) -> Profile:
+    """Return the profile of each day, from days before it alone; the row after the last is known too."""
+    padded = np.vstack((days.x, np.full((1, days.cells), np.nan)))
+    total, count = np.zeros_like(padded), np.zeros_like(padded)
+    for week in range(1, WEEKS + 1):
+        back = 7 * week
+        if back < len(padded):
+            known = np.isfinite(padded[:-back])
+            total[back:] += np.where(known, padded[:-back], 0.0)
+            count[back:] += known
+    usual = np.divide(total, count, out=np.full_like(padded, np.nan), where=count >= 2)
+    rest = days.x - usual[:-1]
+    return Profile(usual, rest if days.cells == 1 else _centred(rest))
+
+
+def _centred(rest: Reals) -> Reals:
+    """Return ``rest`` without the mean of each row, which is the level's business."""
+    known = np.isfinite(rest)
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    return np.asarray(rest - np.where(known, rest, 0.0).sum(axis=1, keepdims=True) / count)
+
+
+def carry(rest: Reals, end: int) -> float:
+    """Return how much of a cell's departure the next one keeps, from the first ``end`` days."""
+    flat = rest[:end].ravel()
+    known = np.isfinite(flat)
+    if known.sum() < 50:
+        return 0.0
+    bound = CLIP * 1.4826 * np.median(np.abs(flat[known]))
+    flat = np.clip(np.where(known, flat, 0.0), -bound, bound)
+    power = float(flat @ flat)
+    return float(np.clip(flat[1:] @ flat[:-1] / power, 0.0, 0.98)) if power > 0 else 0.0
+
+
+def fresh(rest: Reals, keep: float) -> Reals:
+    """Return what is new in each cell of ``rest`` [days, cells]."""
+    flat = rest.ravel()
+    return np.asarray(fir(np.array([1.0, -keep]), flat).reshape(rest.shape))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Per day, for the profile moved by ``lag``: log-likelihood, bounded by day, and as it is."""
+
+    lag: int
+    bounded: Reals
+    plain: Reals
+
+
+def moved(found: Profile, *, cells: int, end: int, rate: float) -> Moved | None:
+    """Return by how many cells the profile has moved lately, if it has.
+
+    For each lag the evidence of a day is how well the departures look like the profile moved by
+    it; its mean and spread where nothing moved are those of the first ``end`` days.
+    """
+    keep = carry(found.rest, end)
+    new = fresh(found.rest, keep)
+    if end <= START + LEAST or not np.nanvar(new[START:end]) > 0:
+        return None
+    new = new / np.nanstd(new[START:end])
+    scale = float(np.nanstd(fresh(found.rest, keep)[START:end]))
+    furthest = 3 if cells == 1 else cells // 2
+    lags = [k for k in range(-furthest, furthest + 1) if k and (cells == 1 or k > -furthest)]
+    told = [_evidence(_change(found, lag, keep) / scale, new, lag=lag, end=end) for lag in lags]
+    known = [e for e in told if e is not None]
+    alarms = [a for e in known if (a := _alarm(e, end=end, rate=rate)) is not None]
+    if not alarms:
+        return None
+    loudest = max(alarms, key=lambda a: a.gain)
+    fits = max(known, key=lambda e: float(e.plain[-loudest.days :].sum()))
+    return replace(loudest, lag=fits.lag)
+
+
+def _change(found: Profile, lag: int, keep: float) -> Reals:
+    """Return the new part of what each cell would change by, were the profile ``lag`` cells later."""
+    flat, size = found.usual.ravel(), found.rest.size
+    at = np.arange(size) - lag
+    there = np.where((at >= 0) & (at < len(flat)), flat[np.clip(at, 0, len(flat) - 1)], np.nan)
+    return fresh((there - flat[:size]).reshape(found.rest.shape), keep)
+
+
+def _evidence(change: Reals, new: Reals, *, lag: int, end: int) -> Evidence | None:
+    """Return the evidence of each day; None where the profile is too weak for this lag."""
+    known = np.isfinite(change) & np.isfinite(new)
+    both = np.where(known, change * new, 0.0).sum(axis=1)
+    power = np.where(known, change**2, 0.0).sum(axis=1)
+    past = both[START:end]
+    mean = float(np.median(past))
+    spread = max(1.4826 * float(np.median(np.abs(past - mean))), 0.7 * float(past.std()), 1e-12)
+    # of the change's power, twice the mean is the noise of the profile itself
+    signal = float(power[START:end].mean()) - 2 * max(mean, 0.0)
+    if signal <= 0 or signal**2 / spread**2 < WEAK:
+        return None
+    bound = max(CLIP * spread, signal)
+    bounded = signal / spread**2 * (np.clip(both - mean, -bound, bound) - signal / 2)
+    return Evidence(lag, bounded, both - power / 2)
+
+
+def _alarm(evidence: Evidence, *, end: int, rate: float) -> Moved | None:
+    """Return the move that the last days show beyond what the past, and chance, ever did."""
+    past = evidence.bounded[START:end]
+    own = _highest(past) + np.log(max(1.0, 365 / (rate * len(past))))
+    limit = max(np.log(365 * INDEPENDENT / rate), own)
+    sums = np.cumsum(evidence.bounded[-BACK:][::-1])
+    best = int(sums.argmax())
+    return (
+        Moved(evidence.lag, best + 1, float(sums[best]), float(limit))
+        if sums[best] > limit
+        else None
+    )
+
+
+def _highest(evidence: Reals) -> float:
+    """Return the highest rise of the sum of ``evidence``."""
+    total = np.r_[0.0, np.cumsum(evidence)]
+    return float((total - np.minimum.accumulate(total)).max())
