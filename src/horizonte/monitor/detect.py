@@ -8,19 +8,10 @@ from typing import Any
 import pandas as pd
 
 from horizonte import policy as policies
-from horizonte.monitor import faults, naming, profile, skill, tracks
+from horizonte.monitor import faults, skill
 from horizonte.monitor.days import Days, days
 from horizonte.monitor.findings import Found
-
-SHARES = {
-    "level": 0.4,
-    "noise": 0.2,
-    "gain": 0.1,
-    "profile": 0.1,
-    "missing": 0.05,
-    "stuck": 0.05,
-    "errors": 0.1,
-}  # of the false alarms that are allowed
+from horizonte.monitor.watched import SHARES, watch
 
 
 def detect(
@@ -75,14 +66,5 @@ def _one(
 
 def changed(seen: Days, *, unit: str, rate: float) -> Found | None:
     """Return the change of the series' level, gain, noise or profile that stands out, by name."""
-    usual = profile.profile(seen)
-    level, logs = tracks.level(seen, usual)
-    if level is None:
-        return None
-    gain, noise = tracks.gain(seen), tracks.noise(seen, usual, level)
-    watched = (level, gain, noise)
-    alarms = {t.name: t.alarm(rate * SHARES[t.name]) for t in watched if t is not None}
-    moved = profile.moved(usual, cells=seen.cells, end=level.end, rate=rate * SHARES["profile"])
-    raised = {name: alarm for name, alarm in alarms.items() if alarm is not None}
-    what = naming.Seen(seen, usual, level, logs, gain, noise, moved, raised)
-    return naming.name(what, unit=unit)
+    watched = watch(seen, rate=rate)
+    return None if watched is None else watched.told(unit=unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,29 +85,36 @@ class Evidence:
     lag: int
     bounded: Reals
     plain: Reals
+    limit: float
 
 
-def moved(found: Profile, *, cells: int, end: int, rate: float) -> Moved | None:
-    """Return by how many cells the profile has moved lately, if it has.
+def moves(found: Profile, *, cells: int, end: int, rate: float) -> tuple[Evidence, ...]:
+    """Return for each lag how well the departures of each day look like the profile moved by it.
 
-    For each lag the evidence of a day is how well the departures look like the profile moved by
-    it; its mean and spread where nothing moved are those of the first ``end`` days.
+    What the mean and the spread of that are where nothing moved, the first ``end`` days say.
     """
     keep = carry(found.rest, end)
     new = fresh(found.rest, keep)
     if end <= START + LEAST or not np.nanvar(new[START:end]) > 0:
-        return None
-    new = new / np.nanstd(new[START:end])
-    scale = float(np.nanstd(fresh(found.rest, keep)[START:end]))
+        return ()
+    scale = float(np.nanstd(new[START:end]))
     furthest = 3 if cells == 1 else cells // 2
     lags = [k for k in range(-furthest, furthest + 1) if k and (cells == 1 or k > -furthest)]
-    told = [_evidence(_change(found, lag, keep) / scale, new, lag=lag, end=end) for lag in lags]
-    known = [e for e in told if e is not None]
-    alarms = [a for e in known if (a := _alarm(e, end=end, rate=rate)) is not None]
+    told = (
+        _evidence(_change(found, k, keep) / scale, new / scale, lag=k, end=end, rate=rate)
+        for k in lags
+    )
+    return tuple(e for e in told if e is not None)
+
+
+def moved(told: Sequence[Evidence], rows: int) -> Moved | None:
+    """Return by how many cells the profile has moved by day ``rows``, if it has."""
+    alarms = [a for e in told if (a := _alarm(e, rows)) is not None]
     if not alarms:
         return None
     loudest = max(alarms, key=lambda a: a.gain)
-    fits = max(known, key=lambda e: float(e.plain[-loudest.days :].sum()))
+    lately = slice(rows - loudest.days, rows)
+    fits = max(told, key=lambda e: float(e.plain[lately].sum()))
     return replace(loudest, lag=fits.lag)
 
 
@@ -118,7 +126,7 @@ def _change(found: Profile, lag: int, keep: float) -> Reals:
     return fresh((there - flat[:size]).reshape(found.rest.shape), keep)
 
 
-def _evidence(change: Reals, new: Reals, *, lag: int, end: int) -> Evidence | None:
+def _evidence(change: Reals, new: Reals, *, lag: int, end: int, rate: float) -> Evidence | None:
     """Return the evidence of each day; None where the profile is too weak for this lag."""
     known = np.isfinite(change) & np.isfinite(new)
     both = np.where(known, change * new, 0.0).sum(axis=1)
@@ -132,21 +140,18 @@ def _evidence(change: Reals, new: Reals, *, lag: int, end: int) -> Evidence | No
         return None
     bound = max(CLIP * spread, signal)
     bounded = signal / spread**2 * (np.clip(both - mean, -bound, bound) - signal / 2)
-    return Evidence(lag, bounded, both - power / 2)
-
-
-def _alarm(evidence: Evidence, *, end: int, rate: float) -> Moved | None:
-    """Return the move that the last days show beyond what the past, and chance, ever did."""
-    past = evidence.bounded[START:end]
-    own = _highest(past) + np.log(max(1.0, 365 / (rate * len(past))))
+    own = _highest(bounded[START:end]) + np.log(max(1.0, 365 / (rate * (end - START))))
     limit = max(np.log(365 * INDEPENDENT / rate), own)
-    sums = np.cumsum(evidence.bounded[-BACK:][::-1])
+    return Evidence(lag, bounded, both - power / 2, float(limit))
+
+
+def _alarm(evidence: Evidence, rows: int) -> Moved | None:
+    """Return the move that the days before ``rows`` show beyond what the past, and chance, ever did."""
+    sums = np.cumsum(evidence.bounded[max(0, rows - BACK) : rows][::-1])
     best = int(sums.argmax())
-    return (
-        Moved(evidence.lag, best + 1, float(sums[best]), float(limit))
-        if sums[best] > limit
-        else None
-    )
+    if sums[best] <= evidence.limit:
+        return None
+    return Moved(evidence.lag, best + 1, float(sums[best]), evidence.limit)
 
 
 def _highest(evidence: Reals) -> float:

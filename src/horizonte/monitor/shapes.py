@@ -68,16 +68,18 @@ def kinds(*, ramps: bool) -> tuple[tuple[str, int], ...]:
     return steps + tuple((RAMP, n) for n in RAMPS) if ramps else steps
 
 
-def scores(fresh: Reals, x: Reals, usual: Usual, bank: Bank) -> Reals:
-    """Return the score of each shape of ``bank`` at the end of ``fresh``; x are the regressors."""
+def scores(fresh: Reals, heard: Reals, usual: Usual, bank: Bank) -> Reals:
+    """Return the score of each shape of ``bank`` at the end of ``fresh``.
+
+    ``heard`` are the regressors as the innovations see them.
+    """
     reach = bank.rows.shape[1]
     e = fresh[-reach:]
     known = np.isfinite(e)
     rows = np.where(known, bank.rows, 0.0)
     size = np.sqrt((rows**2).sum(axis=1))
     found = rows @ np.where(known, e, 0.0) / np.maximum(size, 1e-9)
-    seen = fir(usual.poly, x)[-reach:]
-    lever = (rows / np.maximum(size, 1e-9)[:, None]) @ seen
+    lever = (rows / np.maximum(size, 1e-9)[:, None]) @ heard[-reach:]
     unsure = np.einsum("ki,ij,kj->k", lever, usual.spread, lever)
     last = np.where(size > 0.3, 1.0, 0.0)
     return np.asarray(found / np.sqrt(1 + unsure) * last)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from horizonte.monitor import profile, shapes
 from horizonte.monitor.days import Days
 from horizonte.monitor.shapes import Alarm, Bank
-from horizonte.monitor.usual import Usual, calendar, fit
+from horizonte.monitor.usual import Usual, calendar, fir, fit
 
 Reals = NDArray[np.float64]
 REACH, SHORT = shapes.REACH, 28  # days in which a change is looked for; of a short history
@@ -31,26 +32,34 @@ class Track:
     own: Reals
     end: int
 
-    @property
+    @cached_property
     def fresh(self) -> Reals:
         """Return what is new each day, in deviations."""
         return self.usual.innovations(self.y, self.x)
 
+    @cached_property
+    def heard(self) -> Reals:
+        """Return the regressors as the innovations see them."""
+        return fir(self.usual.poly, self.x)
+
+    def until(self, rows: int) -> Track:
+        """Return the track as it stood after the first ``rows`` days."""
+        cut = replace(self, y=self.y[:rows], x=self.x[:rows])
+        cut.__dict__["fresh"] = self.fresh[:rows]  # what is new looks at no later day
+        cut.__dict__["heard"] = self.heard[:rows]
+        return cut
+
     def alarm(self, rate: float) -> Alarm | None:
-        """Return what stands out at the end of the track, or did in the days before it (HOLD)."""
-        new, limit = self.fresh, shapes.threshold(rate)
-        found = None
-        for back in range(shapes.HOLD):
-            size = len(new) - back
-            if size <= self.end:
-                break
-            z = shapes.scores(new[:size], self.x[:size], self.usual, self.bank) / self.own
-            one = shapes.loudest(z, self.bank, limit=limit)
-            if one is not None and (found is None or abs(one.score) > abs(found.score)):
-                found = Alarm(one.kind, one.length + back, one.score, limit)
-            if back == 0 and one is not None:
-                break
-        return found
+        """Return what stands out at the end of the track, else did in the days before it (HOLD)."""
+        limit, size = shapes.threshold(rate), len(self.y)
+        for back in range(min(shapes.HOLD, size - self.end)):
+            z = shapes.scores(
+                self.fresh[: size - back], self.heard[: size - back], self.usual, self.bank
+            )
+            found = shapes.loudest(z / self.own, self.bank, limit=limit)
+            if found is not None:
+                return replace(found, length=found.length + back)
+        return None
 
 
 def reference(days: int) -> tuple[int, int]:
