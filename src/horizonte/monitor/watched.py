@@ -8,7 +8,6 @@ from horizonte.monitor import naming, profile, tracks
 from horizonte.monitor.days import Days
 from horizonte.monitor.findings import Found
 from horizonte.monitor.profile import Evidence, Profile
-from horizonte.monitor.shapes import Alarm
 from horizonte.monitor.tracks import Track
 
 SHARES = {
@@ -48,11 +47,9 @@ class Watched:
 
     def told(self, *, unit: str) -> Found | None:
         """Return the change that stands out after the last day, by name."""
-        found: dict[str, Alarm] = {}
-        for track in (self.level, self.gain, self.noise):
-            alarm = track and track.alarm(self.rate * SHARES[track.name])
-            if track is not None and alarm is not None:
-                found[track.name] = alarm
+        watched = [t for t in (self.level, self.gain, self.noise) if t is not None]
+        raised = {t.name: t.alarm(self.rate * SHARES[t.name]) for t in watched}
+        found = {name: alarm for name, alarm in raised.items() if alarm is not None}
         moved = profile.moved(self.moves, len(self.days))
         seen = naming.Seen(
             self.days, self.profile, self.level, self.logs, self.gain, self.noise, moved, found
