@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from horizonte.monitor import shapes, tracks, units
+from horizonte.monitor import shapes, tracks
+from horizonte.monitor.converted import converted
 from horizonte.monitor.days import Days
+from horizonte.monitor.explain import Begun, begun, noisier
 from horizonte.monitor.findings import DECAY, LEVEL, PHASE, TREND, UNIT, VARIANCE, Found
 from horizonte.monitor.profile import Moved, Profile
 from horizonte.monitor.shapes import RAMP, STEP, Alarm
 from horizonte.monitor.tracks import Track
 
 Reals = NDArray[np.float64]
-ALIKE = 4.0  # neighbouring cells that depart from the profile together
-LATELY = 6  # newest cells that tell a unit
 
 
 @dataclass(frozen=True)
@@ -30,132 +30,63 @@ class Seen:
     logs: bool  # the level is one of logarithms
     gain: Track | None
     noise: Track | None
-    moved: Moved | None
+    moved: Moved | None  # the likeliest move of the profile, whether it stands out or not
     alarms: dict[str, Alarm]  # by track
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A shape fitted where it explains most: begun ``length`` days ago, its size, its gain."""
+class Named:
+    """What explains best, and by how much more (log-likelihood) than what has another name."""
 
-    kind: str
-    length: int
-    size: float
-    gain: float
+    found: Found
+    margin: float
 
 
-def name(seen: Seen, *, unit: str) -> Found | None:
+def loud(seen: Seen) -> bool:
+    """Tell whether anything stands out."""
+    moved = seen.moved is not None and seen.moved.gain > seen.moved.threshold
+    return bool(seen.alarms) or moved
+
+
+def name(seen: Seen, *, unit: str) -> Named | None:
     """Return what explains ``seen`` best; None where nothing stands out."""
-    if not seen.alarms and seen.moved is None:
+    if not loud(seen):
         return None
-    steps = _level(seen)
-    told = _unit(seen, steps[STEP], unit=unit) if steps else None
-    if told is not None:
-        return told
+    steps = {kind: begun(seen.level, kind) for kind in (STEP, RAMP)}
+    levels = "level" in seen.alarms or "gain" in seen.alarms
+    if "level" in seen.alarms and (told := _unit(seen, steps[STEP], unit=unit)) is not None:
+        return Named(told, np.inf)
     candidates = [c for c in (_moved(seen), _noisy(seen)) if c is not None]
-    candidates += _gradual(seen, steps) if steps else []
-    if not candidates:
+    candidates += _gradual(seen, steps) if levels else []
+    ordered = sorted(candidates, key=_explained, reverse=True)
+    if not ordered:
         return None
-    return max(candidates, key=lambda c: float(c.evidence["explained"]))
+    margin = _explained(ordered[0]) - _explained(ordered[1]) if len(ordered) > 1 else np.inf
+    return Named(ordered[0], margin)
 
 
-def _level(seen: Seen) -> dict[str, Begun]:
-    """Return the best step and the best ramp of the level, where it raised an alarm."""
-    if "level" not in seen.alarms and "gain" not in seen.alarms:
-        return {}
-    return {kind: begun(seen.level, kind) for kind in (STEP, RAMP)}
-
-
-def begun(track: Track, kind: str, *, length: int | None = None) -> Begun:
-    """Return ``kind`` begun when it explains most of the last days of ``track`` (or ``length`` ago)."""
-    reach = track.bank.rows.shape[1]
-    e = track.fresh[-reach:]
-    e = np.where(np.isfinite(e), e, 0.0)
-    best = Begun(kind, 1, 0.0, -1.0)
-    lengths = range(1 if kind == STEP else 7, reach + 1) if length is None else (length,)
-    for n in lengths:
-        form = shapes.shape(kind, n, track.usual.poly)
-        power = float(form @ form)
-        size = float(form @ e[-n:]) / power
-        gain = 0.5 * size * size * power
-        if gain > best.gain:
-            best = Begun(kind, n, size * track.usual.sigma, gain)
-    return best
+def _explained(found: Found) -> float:
+    return float(found.evidence["explained"])
 
 
 def _unit(seen: Seen, step: Begun, *, unit: str) -> Found | None:
-    """Return a unit change, where the newest values are the expected ones times a known factor."""
-    before, after, slope, unsure = _lately(seen, step)
-    if not np.isfinite([before, after, unsure]).all():
+    found = converted(seen.days, seen.profile, seen.level, logs=seen.logs, step=step, unit=unit)
+    if found is None:
         return None
-    scale = max(abs(before), 1e-9)
-    known = units.factor(
-        after / before if before else 0.0, unit=unit, unsure=unsure / scale, slope=slope
-    )
-    turned = None if known else units.affine(before, after, unsure=unsure, slope=slope)
-    if known is None and turned is None:
-        return None
-    size = known if known is not None else turned[0] if turned else None
-    evidence = _evidence(seen, "level", step.gain) | {"before": before, "after": after}
-    return _found(seen, UNIT, step.length, size, evidence)
-
-
-def _lately(seen: Seen, step: Begun) -> tuple[float, float, units.Slope | None, float]:
-    """Return the level expected and seen lately, the slope of the profile, and how unsure they are.
-
-    The first day of a change is half before it; where it is the only one, its last cells count.
-    """
-    days, end = seen.days, len(seen.days)
-    first = end - step.length + (step.length > 1)
-    expected = _expected(seen, end - step.length)[first:]
-    x, p = days.x[first:].ravel(), (expected[:, None] + _offsets(seen)[first:]).ravel()
-    known = np.isfinite(x) & np.isfinite(p)
-    x, p = x[known], p[known]
-    if step.length == 1 and days.cells > 1:
-        x, p = x[-LATELY:], p[-LATELY:]
-    if not len(x):
-        return np.nan, np.nan, None, np.nan
-    level = float(p.mean())
-    spread = float(
-        np.nanstd((seen.level.y - seen.level.x @ seen.level.usual.beta)[: seen.level.end])
-    )
-    unsure = spread * (abs(level) if seen.logs else 1.0)
-    sloped = _sloped(p - level, x - x.mean()) if days.cells > 1 else None
-    return level, float(x.mean()), sloped, unsure / np.sqrt(min(len(expected), 3))
-
-
-def _expected(seen: Seen, start: int) -> Reals:
-    """Return the level expected of each day, in the series' unit, by what was known at ``start``."""
-    usual = seen.level.x @ seen.level.usual.beta
-    before = (seen.level.y - usual)[max(0, start - 7) : start]
-    before = before[np.isfinite(before)]
-    memory = 1 - max(0.0, float(seen.level.usual.poly.sum()))
-    usual = usual + (memory * float(before.mean()) if len(before) else 0.0)
-    return np.asarray(np.exp(usual) if seen.logs else usual)
-
-
-def _offsets(seen: Seen) -> Reals:
-    """Return by how much each cell of the profile stands off its day's mean."""
-    if seen.days.cells == 1:
-        return np.zeros((len(seen.days), 1))
-    usual = seen.profile.usual[:-1]
-    return np.asarray(usual - usual.mean(axis=1, keepdims=True))
-
-
-def _sloped(p: Reals, x: Reals) -> units.Slope | None:
-    """Return the slope of ``x`` on the profile ``p`` and its error, neighbours taken as alike."""
-    power = float(p @ p)
-    if power <= 0 or len(p) < 12:
-        return None
-    slope = float(p @ x) / power
-    error = float(np.std(x - slope * p)) * np.sqrt(ALIKE / power)
-    return slope, error
+    levels = {"before": found.before, "after": found.after, "offset": found.offset}
+    evidence = _evidence(seen, "level", step.evidence) | levels
+    return _found(seen, UNIT, step.length, found.factor, evidence)
 
 
 def _moved(seen: Seen) -> Found | None:
     if seen.moved is None:
         return None
-    evidence = {"explained": seen.moved.gain, "threshold": seen.moved.threshold}
+    evidence = {
+        "explained": seen.moved.evidence,
+        "score": seen.moved.gain,
+        "threshold": seen.moved.threshold,
+        "n": len(seen.days),
+    }
     hours = 24 / seen.days.cells
     return _found(seen, PHASE, seen.moved.days, seen.moved.lag * hours, evidence)
 
@@ -163,33 +94,30 @@ def _moved(seen: Seen) -> Found | None:
 def _noisy(seen: Seen) -> Found | None:
     if "noise" not in seen.alarms or seen.noise is None:
         return None
-    step = begun(seen.noise, STEP)
-    if seen.days.cells >= tracks.MANY:
-        size = float(np.exp(step.size))
+    if seen.days.cells < tracks.MANY:
+        step = noisier(seen.level)
+        size = step.size
     else:
-        level = float(np.nanmean(seen.noise.y[: seen.noise.end]))
-        size = float(max(1 + step.size / level, 0.0) ** 1.5)
-    return _found(seen, VARIANCE, step.length, size, _evidence(seen, "noise", step.gain))
+        step = begun(seen.noise, STEP)
+        size = float(np.exp(step.size))
+    return _found(seen, VARIANCE, step.length, size, _evidence(seen, "noise", step.evidence))
 
 
 def _gradual(seen: Seen, steps: dict[str, Begun]) -> list[Found]:
     """Return the level's step, and its ramp as decay of the gain or as a trend of its own."""
     step, ramp = steps[STEP], steps[RAMP]
-    found = []
-    if "level" in seen.alarms:
-        size = step.size if not seen.logs else float(_mean(seen, step.length) * np.expm1(step.size))
-        found.append(_found(seen, LEVEL, step.length, size, _evidence(seen, "level", step.gain)))
-    if ramp.length < 7:
-        return found
     lost, decays = _decay(seen, ramp)
-    explained = ramp.gain + max(0.0, decays)
-    alarm = "level" if "level" in seen.alarms else "gain"
+    if "level" not in seen.alarms:
+        told = _evidence(seen, "gain", ramp.evidence + decays)
+        return [_found(seen, DECAY, ramp.length, lost, told)] if decays > 0 else []
+    size = step.size if not seen.logs else _mean(seen, step.length) * float(np.expm1(step.size))
+    found = [_found(seen, LEVEL, step.length, size, _evidence(seen, "level", step.evidence))]
     if decays > 0:
-        found.append(_found(seen, DECAY, ramp.length, lost, _evidence(seen, alarm, explained)))
-    elif "level" in seen.alarms:
-        slope = ramp.size * (_mean(seen, ramp.length) if seen.logs else 1.0)
-        found.append(_found(seen, TREND, ramp.length, slope, _evidence(seen, alarm, ramp.gain)))
-    return found
+        told = _evidence(seen, "level", ramp.evidence)
+        return [*found, _found(seen, DECAY, ramp.length, lost, told)]
+    slope = ramp.size * (_mean(seen, ramp.length) if seen.logs else 1.0)
+    told = _evidence(seen, "level", ramp.evidence)
+    return [*found, _found(seen, TREND, ramp.length, slope, told)]
 
 
 def _decay(seen: Seen, ramp: Begun) -> tuple[float, float]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from horizonte.monitor.days import Days
 from horizonte.monitor.usual import fir
@@ -34,8 +35,9 @@ class Moved:
 
     lag: int
     days: int
-    gain: float  # log-likelihood
-    threshold: float
+    gain: float  # log-likelihood, no day's of it unbounded
+    threshold: float  # beyond which it stands out
+    evidence: float  # marginal log-likelihood, over lags and days
 
 
 def profile(days: Days) -> Profile:
@@ -108,14 +110,20 @@ def moves(found: Profile, *, cells: int, end: int, rate: float) -> tuple[Evidenc
 
 
 def moved(told: Sequence[Evidence], rows: int) -> Moved | None:
-    """Return by how many cells the profile has moved by day ``rows``, if it has."""
-    alarms = [a for e in told if (a := _alarm(e, rows)) is not None]
-    if not alarms:
+    """Return the likeliest move of the profile by day ``rows``, and how far it stands out."""
+    if not told or rows < 1:
         return None
-    loudest = max(alarms, key=lambda a: a.gain)
-    lately = slice(rows - loudest.days, rows)
-    fits = max(told, key=lambda e: float(e.plain[lately].sum()))
-    return replace(loudest, lag=fits.lag)
+    late = slice(max(0, rows - BACK), rows)
+    bounded = np.array([e.bounded[late][::-1].cumsum() for e in told])
+    over = bounded - np.array([[e.limit] for e in told])
+    loudest, length = (int(i) for i in np.unravel_index(over.argmax(), over.shape))
+    plain = np.array([e.plain[late][::-1].cumsum() for e in told])
+    evidence = float(logsumexp(plain) - np.log(plain.size))
+    lag, days = (int(i) for i in np.unravel_index(plain.argmax(), plain.shape))
+    if over.max() > 0:
+        lag, days = int(plain[:, length].argmax()), length
+    gain = float(bounded[loudest, length])
+    return Moved(told[lag].lag, days + 1, gain, told[loudest].limit, evidence)
 
 
 def _change(found: Profile, lag: int, keep: float) -> Reals:
@@ -133,7 +141,7 @@ def _evidence(change: Reals, new: Reals, *, lag: int, end: int, rate: float) -> 
     power = np.where(known, change**2, 0.0).sum(axis=1)
     past = both[START:end]
     mean = float(np.median(past))
-    spread = max(1.4826 * float(np.median(np.abs(past - mean))), 0.7 * float(past.std()), 1e-12)
+    spread = max(1.4826 * float(np.median(np.abs(past - mean))), _lasting(past), 1e-12)
     # of the change's power, twice the mean is the noise of the profile itself
     signal = float(power[START:end].mean()) - 2 * max(mean, 0.0)
     if signal <= 0 or signal**2 / spread**2 < WEAK:
@@ -142,16 +150,17 @@ def _evidence(change: Reals, new: Reals, *, lag: int, end: int, rate: float) -> 
     bounded = signal / spread**2 * (np.clip(both - mean, -bound, bound) - signal / 2)
     own = _highest(bounded[START:end]) + np.log(max(1.0, 365 / (rate * (end - START))))
     limit = max(np.log(365 * INDEPENDENT / rate), own)
-    return Evidence(lag, bounded, both - power / 2, float(limit))
+    wild = max(1.0, spread**2 / max(float(power[START:end].mean()), 1e-12))
+    return Evidence(lag, bounded, (both - power / 2) / wild, float(limit))
 
 
-def _alarm(evidence: Evidence, rows: int) -> Moved | None:
-    """Return the move that the days before ``rows`` show beyond what the past, and chance, ever did."""
-    sums = np.cumsum(evidence.bounded[max(0, rows - BACK) : rows][::-1])
-    best = int(sums.argmax())
-    if sums[best] <= evidence.limit:
-        return None
-    return Moved(evidence.lag, best + 1, float(sums[best]), evidence.limit)
+def _lasting(past: Reals) -> float:
+    """Return the deviation of a day's evidence, counted by sums over days to weeks.
+
+    Errors of the profile come again every week, so that sums stray further than days alone say.
+    """
+    total = np.r_[0.0, np.cumsum(past - past.mean())]
+    return max(float((total[n:] - total[:-n]).std() / np.sqrt(n)) for n in (1, 7, 14, BACK))
 
 
 def _highest(evidence: Reals) -> float:

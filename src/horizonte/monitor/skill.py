@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from horizonte.monitor import naming, shapes, tracks
+from horizonte.monitor import explain, shapes, tracks
 from horizonte.monitor.days import days
 from horizonte.monitor.findings import DECAY, Found
 
@@ -38,7 +38,7 @@ def eroded(
     alarm = None if track is None else track.alarm(rate)
     if seen is None or track is None or alarm is None:
         return None
-    step, ramp = (naming.begun(track, kind) for kind in (shapes.STEP, shapes.RAMP))
+    step, ramp = (explain.begun(track, kind) for kind in (shapes.STEP, shapes.RAMP))
     if ramp.gain <= step.gain or ramp.size <= 0 or ramp.length < shapes.RAMPS[0]:
         return None
     evidence = {"explained": ramp.gain, "score": alarm.score, "threshold": alarm.threshold}

@@ -125,7 +125,9 @@ def noise(days: Days, found: profile.Profile, base: Track) -> Track | None:
     end, _ = reference(len(days))
     new = np.abs(profile.fresh(found.rest, profile.carry(found.rest, end)))
     count = np.isfinite(new).sum(axis=1)
-    mean = np.where(np.isfinite(new), new, 0.0).sum(axis=1) / np.maximum(count, 1)
+    # the largest two are left out: a step within the day makes one
+    kept = np.sort(np.where(np.isfinite(new), new, 0.0), axis=1)[:, :-2]
+    mean = kept.sum(axis=1) / np.maximum(count - 2, 1)
     known = (count >= days.cells / 2) & (mean > 0)
     return track("noise", np.log(mean, out=np.full(len(days), np.nan), where=known), days)
 

@@ -20,7 +20,7 @@ OF = {  # further ones, of what is measured in these
 }
 AFFINE = ((1.8, 32.0), (1 / 1.8, -32 / 1.8), (1.0, 273.15), (1.0, -273.15))  # °C, °F, K
 Slope = tuple[float, float]
-WIDE, TIGHT = 0.15, 0.08  # furthest in logarithms from a far and from a near factor
+WIDE, TIGHT = 0.2, 0.12  # furthest in logarithms from a far and from a near factor
 BOTH = 0.25  # furthest of the slope from the factor, as a share
 
 

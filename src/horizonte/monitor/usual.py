@@ -19,7 +19,7 @@ Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 MEMORIES = np.r_[np.arange(-0.3, 0.85, 0.1), 0.85, 0.88, 0.91, 0.94, 0.96, 0.975, 0.985, 0.993]
 ORDER = 7  # of what remains
-HUBER, OUTLIER = 3.0, 5.0  # innovations beyond count as much as this one
+HUBER, BOUND, OUTLIER = 3.0, 3.5, 5.0  # innovations beyond count as much as this one
 ONE_YEAR, TWO_YEARS = 400, 700  # days from which on seasons, and more of them, can be told
 
 
@@ -75,9 +75,12 @@ def fit(y: Reals, x: Reals) -> Usual | None:
     whole = x @ beta + bridged(np.where(known, y, np.nan) - x @ beta, poly)
     beta, spread = _weighted(whole, x, poly, known)
     fresh = fir(poly, whole - x @ beta)[len(poly) :][known[len(poly) :]]
-    sigma = 1.4826 * float(np.median(np.abs(fresh)))
-    sigma = max(sigma, 0.5 * float(fresh.std()), 1e-9 * (1 + float(np.nanmax(np.abs(y)))))
-    return Usual(beta, poly, sigma, spread)
+    bound = BOUND * 1.4826 * float(np.median(np.abs(fresh)))
+    sigma = (
+        float(np.sqrt(np.mean(np.clip(fresh, -bound, bound) ** 2))) if bound else float(fresh.std())
+    )
+    sigma *= np.sqrt(len(fresh) / max(len(fresh) - x.shape[1] - 1, 1))
+    return Usual(beta, poly, max(sigma, 1e-9 * (1 + float(np.nanmax(np.abs(y))))), spread)
 
 
 def fir(poly: Reals, v: Reals) -> Reals:

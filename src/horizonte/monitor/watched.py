@@ -21,6 +21,10 @@ SHARES = {
 }  # of the false alarms that are allowed
 
 
+CLEAR = 3.0  # log-likelihood by which one name must lead, or wait
+PATIENCE, SLOWLY = 2, 10  # days to wait, and one more for so many that a change has lasted
+
+
 @dataclass(frozen=True)
 class Watched:
     """The tracks of a series and what its profile may do, with what is usual of each.
@@ -46,15 +50,30 @@ class Watched:
         return replace(self, days=days, profile=usual, level=level, gain=gain, noise=noise)
 
     def told(self, *, unit: str) -> Found | None:
-        """Return the change that stands out after the last day, by name."""
+        """Return the change that stands out after the last day, by name.
+
+        Where two names explain it nearly alike, it is told only once it has stood out for some
+        days: what follows tells them apart.
+        """
+        named = naming.name(self.seen(), unit=unit)
+        if named is None:
+            return None
+        if named.margin >= CLEAR:
+            return named.found
+        begun = (self.days.instant(len(self.days)) - named.found.since) // self.days.row
+        patience = PATIENCE + min(begun // SLOWLY, PATIENCE)
+        before = len(self.days) - patience
+        stood = before > self.level.end and naming.loud(self.until(before).seen())
+        return named.found if stood else None
+
+    def seen(self) -> naming.Seen:
+        """Return what stands out after the last day."""
         watched = [t for t in (self.level, self.gain, self.noise) if t is not None]
         raised = {t.name: t.alarm(self.rate * SHARES[t.name]) for t in watched}
         found = {name: alarm for name, alarm in raised.items() if alarm is not None}
         moved = profile.moved(self.moves, len(self.days))
-        seen = naming.Seen(
-            self.days, self.profile, self.level, self.logs, self.gain, self.noise, moved, found
-        )
-        return naming.name(seen, unit=unit)
+        parts = (self.days, self.profile, self.level, self.logs, self.gain, self.noise)
+        return naming.Seen(*parts, moved, found)
 
 
 def watch(days: Days, *, rate: float) -> Watched | None:
