@@ -20,6 +20,9 @@ from horizonte.monitor.tracks import Track
 Reals = NDArray[np.float64]
 
 
+DOWN = float(np.log(2))  # a gain only erodes; of trends, half go down
+
+
 @dataclass(frozen=True)
 class Seen:
     """Everything that stands out of one series, with what it was seen on."""
@@ -112,7 +115,7 @@ def _gradual(seen: Seen, steps: dict[str, Begun]) -> list[Found]:
         return [_found(seen, DECAY, ramp.length, lost, told)] if decays > 0 else []
     size = step.size if not seen.logs else _mean(seen, step.length) * float(np.expm1(step.size))
     found = [_found(seen, LEVEL, step.length, size, _evidence(seen, "level", step.evidence))]
-    if decays > 0:
+    if lost > 0 and decays > -DOWN:
         told = _evidence(seen, "level", ramp.evidence)
         return [*found, _found(seen, DECAY, ramp.length, lost, told)]
     slope = ramp.size * (_mean(seen, ramp.length) if seen.logs else 1.0)

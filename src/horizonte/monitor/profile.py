@@ -87,6 +87,7 @@ class Evidence:
     lag: int
     bounded: Reals
     plain: Reals
+    first: Reals  # as ``plain``, of a day within which the move may begin
     limit: float
 
 
@@ -118,6 +119,7 @@ def moved(told: Sequence[Evidence], rows: int) -> Moved | None:
     over = bounded - np.array([[e.limit] for e in told])
     loudest, length = (int(i) for i in np.unravel_index(over.argmax(), over.shape))
     plain = np.array([e.plain[late][::-1].cumsum() for e in told])
+    plain += np.array([(e.first - e.plain)[late][::-1] for e in told])
     evidence = float(logsumexp(plain) - np.log(plain.size))
     lag, days = (int(i) for i in np.unravel_index(plain.argmax(), plain.shape))
     if over.max() > 0:
@@ -151,7 +153,9 @@ def _evidence(change: Reals, new: Reals, *, lag: int, end: int, rate: float) -> 
     own = _highest(bounded[START:end]) + np.log(max(1.0, 365 / (rate * (end - START))))
     limit = max(np.log(365 * INDEPENDENT / rate), own)
     wild = max(1.0, spread**2 / max(float(power[START:end].mean()), 1e-12))
-    return Evidence(lag, bounded, (both - power / 2) / wild, float(limit))
+    cells = np.where(known, change * new - change**2 / 2, 0.0)
+    first = cells[:, ::-1].cumsum(axis=1).max(axis=1)
+    return Evidence(lag, bounded, (both - power / 2) / wild, first / wild, float(limit))
 
 
 def _lasting(past: Reals) -> float:
