@@ -1,13 +1,15 @@
 """Is a stretch of values further from its season than such stretches were before?
 
 Two windows of equal length are compared by the Wasserstein distance in units of the reference's
-standard deviation (Evidently's ``wasserstein``). The threshold is the column's own past: the
-largest distance between any two windows that stood to each other as these do. A fixed threshold
-would raise an alarm at nearly every check of an autocorrelated series.
+standard deviation (Evidently's ``wasserstein``). The threshold follows from the column's own past:
+the distances between windows that stood to each other as these do, and how often a year a column
+that only goes on may be called drifted. A fixed threshold would raise an alarm at nearly every
+check of an autocorrelated series, the largest distance seen would at a rate that nobody stated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -18,6 +20,8 @@ YEAR = pd.Timedelta(days=364)  # whole weeks, so that weekdays stand against wee
 EVERY = pd.Timedelta(days=7)  # spacing of the past pairs that set the threshold
 FILLED = 0.5  # share of a window that must hold values
 MIN_PAIRS = 8  # fewer past pairs do not say what is usual
+ALONE = 4.0  # pairs as good as independent, without which no tail can be told
+FALSE_ALARMS = 0.5  # of a column and year
 MAX_ROWS = 2_000  # of a window; more are thinned evenly
 SEASON, BEFORE = "same season one year before", "the window before"
 
@@ -58,8 +62,21 @@ class Pair:
     reference: np.ndarray
 
 
-def compare(column: str, values: pd.Series, *, window: pd.Timedelta) -> Pair:
+@dataclass(frozen=True)
+class Season:
+    """Which window is the reference, and how far before the current one it lies."""
+
+    name: str
+    lag: pd.Timedelta
+
+
+def compare(
+    column: str, values: pd.Series, *, window: pd.Timedelta, rate: float = FALSE_ALARMS
+) -> Pair:
     """Compare the last ``window`` of ``values`` with its season; never raises for poor data.
+
+    ``rate`` is how often a year a column without a change may be called drifted, when each of a
+    year's windows is looked at once.
 
     ``values`` is indexed by UTC instants (repeats are fine), NaN where nothing is known; its
     last instant ends the current window. The reference is the same season one year before where
@@ -68,12 +85,11 @@ def compare(column: str, values: pd.Series, *, window: pd.Timedelta) -> Pair:
     values = values.sort_index()
     if not values.notna().any():
         return _untestable(column, "it holds no values")
-    end = values.index[-1]
-    if _take(values, end, window) is None:
+    if _take(values, values.index[-1], window) is None:
         return _untestable(column, "less than half of its last window is known")
     reasons = []
-    for against, lag in ((SEASON, YEAR), (BEFORE, window)):
-        outcome = _against(column, values, end=end, window=window, lag=lag, against=against)
+    for season in (Season(SEASON, YEAR), Season(BEFORE, window)):
+        outcome = _against(column, values, window=window, season=season, rate=rate)
         if isinstance(outcome, Pair):
             return outcome
         reasons.append(outcome)
@@ -86,43 +102,56 @@ def distance(current: np.ndarray, reference: np.ndarray) -> float:
 
 
 def _against(
-    column: str,
-    values: pd.Series,
-    *,
-    end: pd.Timestamp,
-    window: pd.Timedelta,
-    lag: pd.Timedelta,
-    against: str,
+    column: str, values: pd.Series, *, window: pd.Timedelta, season: Season, rate: float
 ) -> Pair | str:
+    end, lag = values.index[-1], season.lag
     current, reference = _take(values, end, window), _take(values, end - lag, window)
     if current is None or reference is None:
-        return f"{against} is not known"
+        return f"{season.name} is not known"
     if reference.std() == 0:
-        return f"it never changed in {against}"
+        return f"it never changed in {season.name}"
     past = _past(values, end, window, lag)
     if len(past) < MIN_PAIRS:
         return f"only {len(past)} past pairs of windows say what is usual"
-    found, threshold = distance(current, reference), max(past)
-    drifted = found > threshold
+    alone = min(float(len(past)), (len(past) - 1) * (EVERY / window) + 1)
+    if alone < ALONE:
+        return f"{len(past)} past pairs of windows overlap too much to say what is usual"
+    found, limit = distance(current, reference), threshold(past, alone, rate * (window / YEAR))
+    drifted = found > limit
     told = "further than" if drifted else "within"
-    reason = f"{told} what {len(past)} past pairs of such windows showed"
+    reason = f"{told} what is usual by {len(past)} past pairs, at {rate:g} false alarms a year"
     return Pair(
         Comparison(
             column,
             "drift" if drifted else "no drift",
             reason,
-            against,
+            season.name,
             *_stamps(end, window),
             *_stamps(end - lag, window),
             len(current),
             len(reference),
             found,
-            threshold,
+            limit,
             len(past),
         ),
         current,
         reference,
     )
+
+
+def threshold(past: Sequence[float], alone: float, chance: float) -> float:
+    """Return the distance that the next pair passes with ``chance``, if it is like the ``past``.
+
+    Logarithms of distances are taken as normal, of a mean and spread known from as many values as
+    are ``alone`` (neighbouring pairs overlap): the tail is Student's, wider the fewer there are.
+    Where the past itself shows enough for the quantile, the larger of both counts.
+    """
+    logs = np.log(np.maximum(past, 1e-9))
+    chance = min(max(chance, 1e-6), 0.5)
+    far = float(stats.t.ppf(1 - chance, alone - 1)) * float(np.sqrt(1 + 1 / alone))
+    spread = float(logs.std()) * float(np.sqrt(alone / (alone - 1)))
+    seen = float(np.quantile(past, 1 - chance)) if alone * chance >= 1 else 0.0
+    return max(float(np.exp(min(logs.mean() + far * spread, 700.0))), seen)
 
 
 def _past(

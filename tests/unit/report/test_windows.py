@@ -83,3 +83,23 @@ def test_false_alarms_are_rare() -> None:
         values = noise.ewm(alpha=0.05).mean()
         alarms += compare("x", values, window=WINDOW).comparison.status == "drift"
     assert alarms <= 6
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.9])
+def test_the_threshold_keeps_its_rate(memory: float) -> None:
+    """A column that only goes on is called drifted no more often than was stated, at any memory."""
+    random, drifts = np.random.default_rng(5), 0
+    ds = pd.date_range("2020-01-01", periods=400 * 4, freq="6h", tz="UTC")
+    for _ in range(60):
+        noise = pd.Series(random.normal(size=len(ds)), index=ds)
+        values = noise.ewm(alpha=1 - memory).mean()
+        found = compare("x", values, window=WINDOW, rate=1.0).comparison
+        drifts += found.status == "drift"
+    assert drifts <= 10  # 60 tests at 1 of 13 a year: 4.6 are due, and 10 are passed once in 100
+
+
+def test_a_rarer_alarm_needs_a_larger_distance() -> None:
+    """The fewer false alarms are allowed, and the fewer pairs are known, the higher the threshold."""
+    past = list(np.exp(np.random.default_rng(1).normal(size=60)))
+    often, seldom = (windows.threshold(past, 15.0, chance) for chance in (0.1, 0.01))
+    assert often < seldom < windows.threshold(past, 5.0, 0.01)

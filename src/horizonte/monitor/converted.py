@@ -1,0 +1,107 @@
+"""Was a series written in another unit? What is seen lately beside what was expected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from horizonte.monitor import units
+from horizonte.monitor.days import Days
+from horizonte.monitor.explain import Begun
+from horizonte.monitor.profile import Profile
+from horizonte.monitor.tracks import Track
+
+Reals = NDArray[np.float64]
+ALIKE = 4.0  # neighbouring cells that depart from the profile together
+BEFORE = 7  # days before a change that say where the level stood
+SPLIT = 2  # days within which the very cell of a change is looked for
+
+
+@dataclass(frozen=True)
+class Converted:
+    """The factor (and offset) that was found, and the levels that say so."""
+
+    factor: float
+    offset: float
+    before: float
+    after: float
+
+
+def converted(
+    days: Days, profile: Profile, level: Track, *, logs: bool, step: Begun, unit: str
+) -> Converted | None:
+    """Return the known change of unit that explains the ``step`` of ``level``, if one does."""
+    expected = _expected(level, len(days) - step.length, logs=logs)
+    x, p, one = _lately(days, profile, expected, step.length)
+    if not len(x):
+        return None
+    before, after = float(p.mean()), float(x.mean())
+    spread = float(np.nanstd((level.y - level.x @ level.usual.beta)[: level.end]))
+    spread *= abs(before) if logs else 1.0
+    unsure = np.hypot(spread, one) / np.sqrt(min(len(x) if days.cells == 1 else step.length, 3))
+    slope = _sloped(p - before, x - after) if days.cells > 1 else None
+    relative = float(unsure) / max(abs(before), 1e-9)
+    times = (
+        units.factor(after / before, unit=unit, unsure=relative, slope=slope) if before else None
+    )
+    if times is not None:
+        return Converted(times, 0.0, before, after)
+    turned = units.affine(before, after, unsure=float(unsure), slope=slope)
+    return None if turned is None else Converted(*turned, before, after)
+
+
+def _lately(
+    days: Days, profile: Profile, expected: Reals, length: int
+) -> tuple[Reals, Reals, float]:
+    """Return what was seen and what was expected since the change, and how unsure a cell is.
+
+    A change begins within a day: of one or two days only the cells after the break count.
+    """
+    end = len(days)
+    first = end - max(length, SPLIT) if days.cells > 1 else end - length + (length > 2)
+    x = days.x[first:].ravel()
+    p = (expected[:, None] + _offsets(days, profile))[first:].ravel()
+    known = np.isfinite(x) & np.isfinite(p)
+    x, p = x[known], p[known]
+    if days.cells == 1 or len(x) < 3:
+        return x, p, 0.0
+    start = _break(x - p) if length <= SPLIT else days.cells
+    one = float(np.nanstd(profile.rest[: end - length])) / np.sqrt(min(len(x) - start, 6))
+    return x[start:], p[start:], one
+
+
+def _break(rest: Reals) -> int:
+    """Return from where on ``rest`` differs most from what is before."""
+    n = np.arange(1, len(rest))
+    left = rest.cumsum()[:-1]
+    gap = (rest.sum() - left) / (len(rest) - n) - left / n
+    return int((gap**2 * n * (len(rest) - n)).argmax()) + 1
+
+
+def _expected(level: Track, start: int, *, logs: bool) -> Reals:
+    """Return the level expected of each day, in the series' unit, by what was known at ``start``."""
+    usual = level.x @ level.usual.beta
+    before = (level.y - usual)[max(0, start - BEFORE) : start]
+    before = before[np.isfinite(before)]
+    memory = 1 - max(0.0, float(level.usual.poly.sum()))
+    usual = usual + (memory * float(np.median(before)) if len(before) else 0.0)
+    return np.asarray(np.exp(usual) if logs else usual)
+
+
+def _offsets(days: Days, profile: Profile) -> Reals:
+    """Return by how much each cell of the profile stands off its day's mean."""
+    if days.cells == 1:
+        return np.zeros((len(days), 1))
+    usual = profile.usual[: len(days)]
+    return np.asarray(usual - usual.mean(axis=1, keepdims=True))
+
+
+def _sloped(p: Reals, x: Reals) -> units.Slope | None:
+    """Return the slope of ``x`` on the profile ``p`` and its error, neighbours taken as alike."""
+    power = float(p @ p)
+    if power <= 0 or len(p) < 12:
+        return None
+    slope = float(p @ x) / power
+    return slope, float(np.std(x - slope * p)) * np.sqrt(ALIKE / power)

@@ -1,0 +1,166 @@
+"""The daily numbers of a series that are watched: its level, its gain and its noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from horizonte.monitor import profile, shapes
+from horizonte.monitor.days import Days
+from horizonte.monitor.shapes import Alarm, Bank
+from horizonte.monitor.usual import Usual, calendar, fir, fit
+
+Reals = NDArray[np.float64]
+REACH, SHORT = shapes.REACH, 28  # days in which a change is looked for; of a short history
+LONG = 400  # days of history that are no short one
+LEAST = 42  # days of reference
+MANY = 6  # cells a day from which a day has a noise of its own
+
+
+@dataclass(frozen=True)
+class Track:
+    """One daily number ``y`` beside what is usual of it, fitted on the first ``end`` days."""
+
+    name: str
+    y: Reals
+    x: Reals
+    usual: Usual
+    bank: Bank
+    own: Reals
+    end: int
+
+    @cached_property
+    def fresh(self) -> Reals:
+        """Return what is new each day, in deviations."""
+        return self.usual.innovations(self.y, self.x)
+
+    @cached_property
+    def heard(self) -> Reals:
+        """Return the regressors as the innovations see them."""
+        return fir(self.usual.poly, self.x)
+
+    def until(self, rows: int) -> Track:
+        """Return the track as it stood after the first ``rows`` days."""
+        cut = replace(self, y=self.y[:rows], x=self.x[:rows])
+        cut.__dict__["fresh"] = self.fresh[:rows]  # what is new looks at no later day
+        cut.__dict__["heard"] = self.heard[:rows]
+        return cut
+
+    def alarm(self, rate: float) -> Alarm | None:
+        """Return what stands out at the end of the track, else did in the days before it (HOLD)."""
+        limit, size = shapes.threshold(rate), len(self.y)
+        for back in range(min(shapes.HOLD, size - self.end)):
+            z = shapes.scores(
+                self.fresh[: size - back], self.heard[: size - back], self.usual, self.bank
+            )
+            found = shapes.loudest(z / self.own, self.bank, limit=limit)
+            if found is not None:
+                return replace(found, length=found.length + back)
+        return None
+
+
+def reference(days: int) -> tuple[int, int]:
+    """Return how many of ``days`` are reference, and in how many after it a change is looked for.
+
+    The reference grows by whole weeks, so that from day to day the same past is usual.
+    """
+    reach = REACH if days >= LONG else SHORT
+    end = (days - reach) // 7 * 7
+    return max(end, 0), reach
+
+
+def track(name: str, y: Reals, days: Days) -> Track | None:
+    """Return the track of ``y`` over ``days``; None where the past says nothing."""
+    end, reach = reference(len(days))
+    if end < LEAST:
+        return None
+    x = calendar(days, end)
+    usual = fit(y[:end], x[:end])
+    if usual is None:
+        return None
+    bank = Bank.of(usual.poly, shapes.kinds(ramps=reach == REACH), reach)
+    own = shapes.own(usual.innovations(y[:end], x[:end]), bank)
+    return Track(name, y, x, usual, bank, own, end)
+
+
+def level(days: Days, found: profile.Profile) -> tuple[Track | None, bool]:
+    """Return the track of the daily mean, and whether it is one of logarithms.
+
+    Logarithms are taken of what is positive throughout and the more regular for it.
+    """
+    y = daily(days, found)
+    end, _ = reference(len(days))
+    plain = track("level", y, days)
+    if plain is None or not (np.nanmin(y[:end]) > 0):
+        return plain, False
+    floor = 1e-3 * float(np.nanmin(y[:end]))
+    logs = np.log(np.maximum(y, floor), out=np.full(len(y), np.nan), where=np.isfinite(y))
+    curved = track("level", logs, days)
+    if curved is None:
+        return plain, False
+    better = np.log(plain.usual.sigma) - np.log(curved.usual.sigma) - np.nanmean(logs[:end]) > 0
+    return (curved, True) if better else (plain, False)
+
+
+def daily(days: Days, found: profile.Profile) -> Reals:
+    """Return the mean of each day as if every cell were known."""
+    if days.cells == 1:
+        return days.x[:, 0]
+    usual = found.usual[: len(days)]
+    filled = np.where(np.isfinite(days.x), days.x, usual)
+    rough = np.isfinite(days.x).sum(axis=1)
+    total = np.where(np.isfinite(filled), filled, 0.0).sum(axis=1)
+    count = np.isfinite(filled).sum(axis=1)
+    means = np.divide(total, count, out=np.full(len(days), np.nan), where=count > 0)
+    return np.where(rough > 0, means, np.nan)
+
+
+def noise(days: Days, found: profile.Profile, base: Track) -> Track | None:
+    """Return the track of how large the new part of a day (or of its cells) is."""
+    if days.cells < MANY:
+        return track("noise", np.cbrt(base.fresh**2), days)
+    end, _ = reference(len(days))
+    new = np.abs(profile.fresh(found.rest, profile.carry(found.rest, end)))
+    count = np.isfinite(new).sum(axis=1)
+    # the largest two are left out: a step within the day makes one
+    kept = np.sort(np.where(np.isfinite(new), new, 0.0), axis=1)[:, :-2]
+    mean = kept.sum(axis=1) / np.maximum(count - 2, 1)
+    known = (count >= days.cells / 2) & (mean > 0)
+    return track("noise", np.log(mean, out=np.full(len(days), np.nan), where=known), days)
+
+
+def gain(days: Days) -> Track | None:
+    """Return the track of how large the day's profile is beside the past's; None without one."""
+    if days.cells < MANY:
+        return None
+    end, _ = reference(len(days))
+    usual = np.full((7, days.cells), np.nan)
+    for weekday in range(7):
+        own = days.x[:end][days.weekday[:end] == weekday]
+        known = np.isfinite(own)
+        usual[weekday] = np.divide(
+            np.where(known, own, 0.0).sum(axis=0),
+            known.sum(axis=0),
+            out=np.full(days.cells, np.nan),
+            where=known.sum(axis=0) > 3,
+        )
+    shape = usual[days.weekday]
+    slope = _slope(shape, days.x)
+    spread = 1.4826 * np.nanmedian(np.abs(slope[:end] - 1)) if np.isfinite(slope[:end]).any() else 9
+    return track("gain", slope, days) if spread < 1 else None
+
+
+def _slope(shape: Reals, x: Reals) -> Reals:
+    """Return the slope of each day's cells on its usual ones, apart from the level of both."""
+    known = np.isfinite(shape) & np.isfinite(x)
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    a, b = (np.where(known, v, 0.0) for v in (shape, x))
+    a, b = (np.where(known, v - v.sum(axis=1, keepdims=True) / count, 0.0) for v in (a, b))
+    power = (a * a).sum(axis=1)
+    enough = (known.mean(axis=1) >= 0.5) & (power > 1e-12)
+    slope = np.full(len(x), np.nan)
+    np.divide((a * b).sum(axis=1), power, out=slope, where=enough)
+    return slope

@@ -1,0 +1,171 @@
+"""What is usual of one daily number: its calendar, its seasons, and how long it remembers.
+
+A regression on the calendar with errors that are autoregressive. The first coefficient is found by
+restricted likelihood (least squares would underrate a long memory, and every threshold with it),
+what then remains by Yule and Walker. What is new each day, the innovations in units of their own
+deviation, are white for any autocorrelation: on them a threshold means what it says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from horizonte.monitor.days import Days
+
+Reals = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+MEMORIES = np.r_[np.arange(-0.3, 0.85, 0.1), 0.85, 0.88, 0.91, 0.94, 0.96, 0.975, 0.985, 0.993]
+ORDER = 7  # of what remains
+HUBER, BOUND, OUTLIER = 3.0, 3.5, 5.0  # innovations beyond count as much as this one
+ONE_YEAR, TWO_YEARS = 400, 700  # days from which on seasons, and more of them, can be told
+
+
+@dataclass(frozen=True)
+class Usual:
+    """Coefficients, memory ``poly`` (1, −φ…), deviation, and how sure the coefficients are."""
+
+    beta: Reals
+    poly: Reals
+    sigma: float
+    spread: Reals  # inverse information of beta, in units of sigma²
+
+    def innovations(self, y: Reals, x: Reals) -> Reals:
+        """Return what is new each day, in deviations; NaN where ``y`` is unknown."""
+        rest = bridged(y - x @ self.beta, self.poly)
+        fresh = fir(self.poly, rest) / self.sigma
+        fresh[: len(self.poly) - 1] = np.nan
+        return np.where(np.isfinite(y), fresh, np.nan)
+
+
+def calendar(days: Days, rows: int | None = None) -> Reals:
+    """Return the regressors of each day: weekday, holiday, and by ``rows`` of reference the seasons."""
+    n = len(days) if rows is None else rows
+    columns = [np.ones(len(days))]
+    if days.row.days == 1:
+        columns += [(days.weekday == d).astype(float) for d in range(1, 7)]
+        if days.free[:n].sum() >= 4:
+            columns.append(days.free.astype(float))
+    known = n * days.row.days
+    waves = 0 if known < ONE_YEAR else 2 if known < TWO_YEARS else 3
+    for wave in range(1, waves + 1):
+        turn = 2 * np.pi * wave * days.season
+        columns += [np.sin(turn), np.cos(turn)]
+    if known >= TWO_YEARS:
+        columns.append(days.season)
+    return np.column_stack(columns)
+
+
+def fit(y: Reals, x: Reals) -> Usual | None:
+    """Return what is usual of ``y`` given the regressors ``x``; None where too little varies."""
+    known = np.isfinite(y)
+    if known.sum() < 3 * x.shape[1] + ORDER:
+        return None
+    start = least_squares(x[known], y[known])
+    rest = y - x @ start
+    if not np.nanstd(rest) > 1e-9 * (1 + np.nanmax(np.abs(y))):
+        return None
+    whole = np.where(known, y, x @ start)
+    phi = _memory(whole, x, known)
+    poly = np.array([1.0, -phi])
+    beta, _ = _weighted(whole, x, poly, known)
+    poly = np.convolve(poly, _remaining(whole - x @ beta, poly, known))
+    whole = x @ beta + bridged(np.where(known, y, np.nan) - x @ beta, poly)
+    beta, spread = _weighted(whole, x, poly, known)
+    fresh = fir(poly, whole - x @ beta)[len(poly) :][known[len(poly) :]]
+    bound = BOUND * 1.4826 * float(np.median(np.abs(fresh)))
+    sigma = (
+        float(np.sqrt(np.mean(np.clip(fresh, -bound, bound) ** 2))) if bound else float(fresh.std())
+    )
+    sigma *= np.sqrt(len(fresh) / max(len(fresh) - x.shape[1] - 1, 1))
+    return Usual(beta, poly, max(sigma, 1e-9 * (1 + float(np.nanmax(np.abs(y))))), spread)
+
+
+def fir(poly: Reals, v: Reals) -> Reals:
+    """Return ``v`` (by day along the first axis) filtered by ``poly``, from nothing before it."""
+    out: Reals = v * poly[0]
+    for lag in range(1, len(poly)):
+        out[lag:] += poly[lag] * v[:-lag]
+    return out
+
+
+def least_squares(x: Reals, y: Reals) -> Reals:
+    """Return the coefficients of ``y`` on the few columns of ``x``; ridged a hair, so never singular."""
+    gram = x.T @ x
+    return np.asarray(np.linalg.solve(gram + 1e-9 * np.diag(np.diag(gram) + 1e-9), x.T @ y))
+
+
+def bridged(rest: Reals, poly: Reals) -> Reals:
+    """Return ``rest`` with unknown days as the memory would have them: nothing new."""
+    if np.isfinite(rest).all():
+        return rest
+    out = rest.copy()
+    order = len(poly) - 1
+    for t in np.flatnonzero(~np.isfinite(rest)):
+        past = out[max(0, t - order) : t][::-1]
+        out[t] = -float(poly[1 : len(past) + 1] @ past)
+    return out
+
+
+def _memory(y: Reals, x: Reals, known: Flags) -> float:
+    """Return the first coefficient, by restricted likelihood on a grid, refined by a parabola."""
+    rest = y - x @ least_squares(x[known], y[known])
+    bound = OUTLIER * 1.4826 * float(np.median(np.abs(rest[known])))
+    both = known[1:] & known[:-1]
+    whole = np.column_stack((x, np.clip(rest, -bound, bound)))
+    late, early = whole[1:][both], whole[:-1][both]
+    grams = late.T @ late, late.T @ early + early.T @ late, early.T @ early
+    scores = np.array([_restricted(grams, phi, len(late)) for phi in MEMORIES])
+    best = int(scores.argmax())
+    if best in (0, len(scores) - 1):
+        return float(MEMORIES[best])
+    a, b, _ = np.polyfit(MEMORIES[best - 1 : best + 2], scores[best - 1 : best + 2], 2)
+    found = -b / (2 * a) if a < 0 else MEMORIES[best]
+    return float(np.clip(found, MEMORIES[best - 1], MEMORIES[best + 1]))
+
+
+def _restricted(grams: tuple[Reals, Reals, Reals], phi: float, n: int) -> float:
+    """Return the restricted log-likelihood of ``phi``; the last column of the grams is y."""
+    now, cross, before = grams
+    gram = now - phi * cross + phi * phi * before
+    inner = gram[:-1, :-1] + 1e-9 * np.diag(np.diag(now)[:-1])
+    rss = gram[-1, -1] - gram[-1, :-1] @ np.linalg.solve(inner, gram[:-1, -1])
+    _, logdet = np.linalg.slogdet(inner)
+    return float(-0.5 * (n - len(inner)) * np.log(max(rss, 1e-300)) - 0.5 * logdet)
+
+
+def _weighted(y: Reals, x: Reals, poly: Reals, known: Flags) -> tuple[Reals, Reals]:
+    """Return coefficients that single days cannot turn, and their inverse information."""
+    cut = len(poly) - 1
+    use = known[cut:]
+    yy, xx = (fir(poly, v)[cut:][use] for v in (y, x))
+    beta = least_squares(xx, yy)
+    for _ in range(2):  # steps of Huber's regression
+        rest = np.abs(yy - xx @ beta)
+        scale = 1.4826 * np.median(rest) + 1e-12
+        w = np.sqrt(np.minimum(1.0, HUBER * scale / np.maximum(rest, 1e-12)))
+        beta = least_squares(xx * w[:, None], yy * w)
+    return beta, np.asarray(np.linalg.pinv(xx.T @ xx))
+
+
+def _remaining(rest: Reals, poly: Reals, known: Flags) -> Reals:
+    """Return the polynomial of what the first coefficient left, its order by BIC (often none)."""
+    fresh = np.where(known, fir(poly, rest), 0.0)[len(poly) :]
+    bound = HUBER * 1.4826 * np.median(np.abs(fresh))
+    fresh = np.clip(fresh, -bound, bound)
+    n = len(fresh)
+    acov = np.array([fresh[: n - lag] @ fresh[lag:] for lag in range(ORDER + 1)]) / n
+    best, chosen, error = n * np.log(acov[0] + 1e-300), np.array([1.0]), acov[0]
+    a = np.array([1.0])
+    for order in range(1, ORDER + 1):
+        if error <= 0:
+            break
+        k = -(a @ acov[order:0:-1]) / error
+        a = np.r_[a, 0.0] + k * np.r_[a, 0.0][::-1]
+        error *= 1 - k * k
+        score = n * np.log(error + 1e-300) + order * np.log(n)
+        if score < best:
+            best, chosen = score, a
+    return chosen
