@@ -119,7 +119,7 @@ def upload(root: Path, bucket: Bucket) -> int:
 
 def _quality(seen: Weighed, folder: Path) -> Page:
     (folder / QUALITY).unlink(missing_ok=True)
-    worst = sorted(seen.targets, key=lambda t: -(t.skill.value if t.skill else 0.0))
+    worst = sorted(seen.targets, key=lambda t: -(t.window.skill.value if t.window.skill else 0.0))
     names = {t.unique_id for t in worst[:MOST_COLUMNS]}
     shown_ = drift.quality(seen.recent[seen.recent["unique_id"].isin(names)], folder / QUALITY)
     said = f"Forecast beside what came, for {len(shown_)} of {len(seen.targets)} targets."

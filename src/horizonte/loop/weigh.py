@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import pandas as pd
 
@@ -53,7 +53,7 @@ def weigh(standing: Standing, rows: Rows, *, root: Path, policy: Policy) -> Weig
     return Weighed(
         _scores(standing, rows),
         recent := _recent(standing, rows, window),
-        tuple(_target(t, recent, standing, rows) for t in standing.targets),
+        tuple(_target(t, recent, standing, rows=rows, window=window) for t in standing.targets),
         {
             "input": [p for p in inputs if p.comparison.column not in targets],
             "target": [p for p in inputs if p.comparison.column in targets],
@@ -139,22 +139,21 @@ def _recent(standing: Standing, rows: Rows, window: pd.Timedelta) -> pd.DataFram
     return own[own["ds"] >= begins]
 
 
-def _target(name: str, recent: pd.DataFrame, standing: Standing, rows: Rows) -> Target:
-    window = levels.measure(recent[recent["unique_id"] == name])
+def _target(
+    name: str, recent: pd.DataFrame, standing: Standing, *, rows: Rows, window: pd.Timedelta
+) -> Target:
+    own = recent[recent["unique_id"] == name]
     facts = standing.series.set_index("unique_id").loc[name]
-    begins = min(recent.loc[recent["unique_id"] == name, "ds"], default=standing.now[name])
-    own = _own_weeks(name, standing.version, rows, until=begins)
+    begins = min(own["ds"], default=standing.now[name])
+    weekly = _own_weeks(name, standing.version, rows, until=begins)
     mase = dict(standing.card.get("scores", {})).get(name, {}).get("mase")
-    reference, of = (own, "weeks") if own else (mase, "training") if mase else (1.0, "naive")
+    reference, of = (weekly, "weeks") if weekly else (mase, "training") if mase else (1.0, "naive")
     return Target(
         name,
-        window.rows,
-        window.days,
-        window.skill,
+        levels.measure(own),
+        levels.measure(own[own["cutoff"] >= standing.now[name] - window / 2]),
         float(reference),
-        of,  # type: ignore[arg-type]
-        window.coverage_80,
-        window.coverage_90,
+        cast("Literal['weeks', 'training', 'naive']", of),
         tuple(map(str, facts["covariates"])),
     )
 

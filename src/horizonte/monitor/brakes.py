@@ -58,7 +58,7 @@ def broken(evidence: Evidence) -> set[str]:
 
 def judged(target: Target, policy: Brakes) -> bool:
     """Return whether a target has enough mature rows to be judged by."""
-    return target.rows >= policy.min_rows and target.days >= LEAST_DAYS
+    return target.window.rows >= policy.min_rows and target.window.days >= LEAST_DAYS
 
 
 def _refused(evidence: Evidence) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from horizonte.monitor.levels import Estimate
+from horizonte.monitor.levels import NOTHING, Window
 
 Outcome = Literal["waiting", "promoted", "refused", "failed"]
 Kind = Literal["input", "target", "residual"]
@@ -16,21 +16,17 @@ Status = Literal["drift", "no drift", "not testable"]
 
 @dataclass(frozen=True)
 class Target:
-    """How the forecasts of one target did in the window; None where nothing could be measured.
+    """How the forecasts of one target did in the window, and in its second half.
 
-    ``skill`` is the error as a share of the naive's on the same rows (smaller is better), and
-    ``reference`` what that share was before, by ``reference_of``: its own earlier weeks, its
-    training, or the naive itself. ``days`` are days of cutoffs: rows of one are one look.
+    The half sees a change sooner, which the days before it would blur. ``reference`` is what the
+    skill was before, by ``reference_of``: its own first weeks, its training, or the naive itself.
     """
 
     unique_id: str
-    rows: int = 0
-    days: int = 0
-    skill: Estimate | None = None
+    window: Window = NOTHING
+    half: Window = NOTHING
     reference: float = 1.0
     reference_of: Literal["weeks", "training", "naive"] = "naive"
-    coverage_80: Estimate | None = None
-    coverage_90: Estimate | None = None
     reads: tuple[str, ...] = ()  # its covariates
 
 

@@ -32,7 +32,7 @@ def of(said: Said, evidence: Evidence, policy: Policy, *, language: str) -> str:
         held = words.listed([_brake(b, evidence, policy, language) for b in said.brakes], language)
         whole = words.say("keep held", language, reasons=reasons, brakes=held)
     elif evidence.targets and not any(brakes.judged(t, policy.brakes) for t in evidence.targets):
-        best = max(evidence.targets, key=lambda t: (t.days, t.rows))
+        best = max((t.window for t in evidence.targets), key=lambda w: (w.days, w.rows))
         whole = words.say(
             "keep unjudged",
             language,

@@ -38,31 +38,37 @@ def found(evidence: Evidence, policy: Triggers) -> list[Trigger]:
     """Return every trigger that can be judged, whatever its strength."""
     shifted = {f.unique_id for f in evidence.findings if f.name in SHIFTS}
     made = [t for target in evidence.targets for t in _of_target(target, policy)]
-    for drift in evidence.drifts:
-        if drift.kind == "residual":
-            run = next((i for i, s in enumerate(drift.statuses) if s != "drift"), None)
-            windows = len(drift.statuses) if run is None else run
-            # A shift that was named is a second witness: one window is enough.
-            needed = 1 if drift.unique_id in shifted else policy.drift_windows
-            made.append(Trigger(DRIFT, drift.unique_id, "retrain", windows / needed, windows))
+    for drift in (d for d in evidence.drifts if d.kind == "residual"):
+        run = next((i for i, s in enumerate(drift.statuses) if s != "drift"), len(drift.statuses))
+        # A shift that was named is a second witness: one window is enough.
+        needed = 1 if drift.unique_id in shifted else policy.drift_windows
+        made.append(Trigger(DRIFT, drift.unique_id, "retrain", run / needed, run))
     age = evidence.known_days
     made.append(Trigger(AGE, "", "retrain", age / (policy.max_age / pd.Timedelta(days=1)), age))
     return made
 
 
 def _of_target(target: Target, policy: Triggers) -> Iterator[Trigger]:
-    if target.skill is not None and target.reference > 0:
-        lost = target.skill.value / target.reference - 1
-        sure = target.skill.low > target.reference
-        yield Trigger(
-            SKILL, target.unique_id, "retrain", lost / policy.skill_decay if sure else 0.0, lost
-        )
-    bands = ((0.8, target.coverage_80), (0.9, target.coverage_90))
-    off = [(_off(level, seen), seen.value, level) for level, seen in bands if seen is not None]
+    seen = [w for w in (target.window, target.half) if w.days >= LEAST_DAYS]
+    skills = [w.skill for w in seen if w.skill is not None]
+    if skills and target.reference > 0:
+        lost = max((_lost(s, target.reference), s.value / target.reference - 1) for s in skills)
+        yield Trigger(SKILL, target.unique_id, "retrain", lost[0] / policy.skill_decay, lost[1])
+    off = [
+        (_off(level, value), value.value, level)
+        for w in seen
+        for level, value in ((0.8, w.coverage_80), (0.9, w.coverage_90))
+        if value is not None
+    ]
     if off:
         distance, value, level = max(off)
-        kind = f"{COVERAGE} {level:.0%}".replace("%", " %")
+        kind = f"{COVERAGE} {100 * level:.0f} %"
         yield Trigger(kind, target.unique_id, "recalibrate", distance / policy.coverage, value)
+
+
+def _lost(skill: Estimate, reference: float) -> float:
+    """Return the share of skill that was lost; 0 while its uncertainty holds the reference."""
+    return skill.value / reference - 1 if skill.low > reference else 0.0
 
 
 def _off(level: float, seen: Estimate) -> float:

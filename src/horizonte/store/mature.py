@@ -135,6 +135,6 @@ _FIRST = """SELECT v.unique_id, r.model_version, min(v.cutoff)
 _CORRECTED = """SELECT t.name, least(
         (SELECT min(o.ds) FROM observation AS o WHERE o.unique_id = t.name AND o.ds >= t.since
             AND o.revision > 0 AND o.recorded_at > %(after)s),
-        (SELECT greatest(min(n.starts_at), t.since) FROM annotation AS n
+        (SELECT min(greatest(n.starts_at, t.since)) FROM annotation AS n
             WHERE n.unique_id = t.name AND n.ends_at > t.since AND n.recorded_at > %(after)s))
     FROM unnest(%(ids)s::text[], %(starts)s::timestamptz[]) AS t(name, since)"""
