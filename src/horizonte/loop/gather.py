@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -25,6 +24,7 @@ RESIDUALS = pd.Timedelta(days=2 * 364)
 REFERENCE = pd.Timedelta(days=364)  # of the champion's own weeks
 REACH = pd.Timedelta(days=8)  # how far a corrected value changes the cleaning around it
 LATE = pd.Timedelta(hours=1)  # a transaction may be committed that long after it began
+_DAY = pd.Timedelta(days=1)
 EVER = pd.Timestamp.max.tz_localize("UTC").floor("D")
 
 
@@ -79,7 +79,7 @@ def _standing(conn: Connection) -> Standing:
     promotion = promotions.current_promotion(conn)
     if promotion is None:
         raise NoChampion("promotion", None, "a promoted model", "publish one: horizonte publish")
-    card = _card(conn, promotion.sha256)
+    card = promotions.card(conn, promotion.sha256)
     known, clock = series_store.read(conn), moments.now(conn)
     listed = [str(one["unique_id"]) for one in card["series"]]
     alive = known[known["source"].isin(clock)]
@@ -89,34 +89,20 @@ def _standing(conn: Connection) -> Standing:
     read_too = {c for ids in alive[alive["unique_id"].isin(targets)]["covariates"] for c in ids}
     own = alive[alive["unique_id"].isin({*targets, *read_too})].reset_index(drop=True)
     sources = set(own.loc[own["unique_id"].isin(targets), "source"])
+    on = {source: clock[source] for source in sources}
     return Standing(
         promotion,
         card,
         own,
         targets,
         {u: clock[s] for u, s in zip(own["unique_id"], own["source"], strict=True)},
-        _days(conn, promotion.recorded_at, clock, sources),
+        moments.passed(conn, promotion.recorded_at, on=on) / _DAY,
         tuple(
-            (action, _days(conn, at, clock, sources), ended)
+            (action, moments.passed(conn, at, on=on) / _DAY, ended)
             for action, at, ended in verdicts.retrainings(conn)
         ),
         verdicts.latest(conn, promotion.sha256),
     )
-
-
-def _days(
-    conn: Connection, at: datetime, clock: Mapping[str, pd.Timestamp], sources: set[str]
-) -> float:
-    """Return the most days that passed since ``at`` on the clock of any of ``sources``."""
-    then = moments.now(conn, at=at)
-    passed = [(clock[s] - then[s]) / pd.Timedelta(days=1) for s in sources if s in then]
-    return max([0.0, *passed])
-
-
-def _card(conn: Connection, version: str) -> dict[str, Any]:
-    row = conn.execute("SELECT card FROM model_version WHERE sha256 = %s", (version,)).fetchone()
-    assert row is not None  # a promotion refers to it
-    return dict(row[0])
 
 
 def _rows(conn: Connection, standing: Standing, policy: Policy) -> Rows:

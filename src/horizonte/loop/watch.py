@@ -11,12 +11,13 @@ from threading import Event
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from horizonte import freq, paths
+from horizonte import clock, freq, paths
 from horizonte.embedded import services
 from horizonte.errors import Fault
 from horizonte.ingest import watch as watching
 from horizonte.loop import monitor
 from horizonte.loop.monitor import Outcome
+from horizonte.serve import alarms, webhook
 from horizonte.serve.bucket import Bucket
 from horizonte.store import verdicts
 from horizonte.store.connection import connect
@@ -54,7 +55,9 @@ def once() -> str:
     """Monitor the champion and return what came of it, for people."""
     with connect() as conn:
         done = monitor.run(conn, root=paths.project_root(), bucket=_bucket)
-    return _said(done)
+        changed = alarms.look(conn, now=clock.now())
+        webhook.deliver(conn)
+    return "\n".join([_said(done), *(f"alarm {r.state}: {r.sentence_en}" for r in changed)])
 
 
 def run(*, every: str, port: int, told: Callable[[str], None]) -> None:

@@ -37,14 +37,14 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
     by ``hysteresis`` since, or has grown by it.
     """
     target = next((t for t in evidence.targets if t.unique_id == trigger.unique_id), None)
-    if target is not None:
-        if trigger.kind != DRIFT and not judged(target, policy):
-            return FEW
-        read = {target.unique_id, *target.reads}
-        if read & set(evidence.annotated):
-            return ANNOTATED
-        if read & broken(evidence):
-            return BROKEN
+    few = target is not None and not judged(target, policy)
+    if few and trigger.kind != DRIFT:
+        return FEW
+    read = {trigger.unique_id, *(target.reads if target else ())}
+    if read & set(evidence.annotated):
+        return ANNOTATED
+    if read & broken(evidence):
+        return BROKEN
     asked = trigger.key in evidence.asked and _refused(evidence)
     if asked and trigger.strength < 1 + policy.hysteresis:
         return ASKED

@@ -109,6 +109,22 @@ def retrainings(conn: Connection) -> Sequence[tuple[str, datetime, str | None]]:
     return conn.execute(_RETRAININGS).fetchall()
 
 
+def last_ended(conn: Connection) -> tuple[int, str] | None:
+    """Return the newest request that has ended, and the step that ended it."""
+    return conn.execute(
+        """SELECT run_id, step FROM retrain_step WHERE step IN ('promoted', 'refused', 'failed')
+           ORDER BY id DESC LIMIT 1"""
+    ).fetchone()
+
+
+def last_gain(conn: Connection) -> tuple[str, str] | None:
+    """Return the model version that was judged last after its promotion, and what was said."""
+    return conn.execute(
+        """SELECT p.sha256, g.said FROM gain AS g JOIN promotion AS p ON p.id = g.promotion_id
+           ORDER BY g.id DESC LIMIT 1"""
+    ).fetchone()
+
+
 _LATEST = """SELECT * FROM verdict
     WHERE %(version)s::text IS NULL OR model_version = %(version)s ORDER BY id DESC LIMIT 1"""
 _ADD = """INSERT INTO verdict (model_version, as_of, action, triggers, brakes, sentence_en,
