@@ -2,7 +2,8 @@
 
 Rows of one cutoff, and of cutoffs of one day, err together: they are one look, however many they
 are. Days that follow each other err alike too: by their first autocorrelation they count as fewer
-(Bayley & Hammersley 1946, https://doi.org/10.2307/2983560).
+(Bayley & Hammersley 1946, https://doi.org/10.2307/2983560), freed of its bias in short samples
+(Kendall 1954, https://doi.org/10.1093/biomet/41.3-4.403).
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ def _reach(off: np.ndarray) -> float:
     n, spread = len(off), float((off**2).sum())
     if n < 3:
         return math.inf
-    alike = max(0.0, float((off[1:] * off[:-1]).sum()) / spread) if spread > 0 else 0.0
+    alike = float((off[1:] * off[:-1]).sum()) / spread if spread > 0 else 0.0
+    alike = min(max(0.0, alike + (1 + 3 * alike) / n), 0.99)  # short samples show too little
     effective = max(2.0, n * (1 - alike) / (1 + alike))
     quantile = float(stats.t.ppf((1 + LEVEL) / 2, effective - 1))
     return quantile * math.sqrt(spread / (n - 1) / effective)

@@ -1,0 +1,52 @@
+"""Monitoring as a process: on an interval, measured, ended by SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+from tests.integration.loop.world import World
+
+from horizonte.embedded.endpoints import S3Settings
+from horizonte.store import verdicts
+
+RUN = [sys.executable, "-W", "ignore", "-c", "from horizonte.cli import main; main()"]
+pytestmark = pytest.mark.slow
+
+
+def test_on_an_interval_until_sigterm(world: World, database_url: str, bucket: S3Settings) -> None:
+    """It monitors at once, serves metrics and liveness, and ends in order when it is told to."""
+    world.live(10)
+    env = os.environ | {
+        "HORIZONTE_HOME": str(world.root / "home"),
+        "HORIZONTE_DATABASE": database_url,
+        "HORIZONTE_S3": bucket.url(),
+        "DO_NOT_TRACK": "1",
+    }
+    command = [*RUN, "monitor", "--every", "PT1H"]
+    with subprocess.Popen(
+        command,
+        cwd=world.root,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        found = re.search(r"(http://127\.0\.0\.1:\d+)/metrics", first)
+        assert found, first
+        assert process.stdout.readline().startswith("verdict 1: keep")
+        for line in process.stdout:
+            if line.startswith("pages:"):
+                break
+        assert httpx.get(f"{found[1]}/livez").text == "ok\n"
+        assert "horizonte_monitor_runs_total 1.0" in httpx.get(f"{found[1]}/metrics").text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    assert verdicts.latest(world.conn, world.version) is not None
