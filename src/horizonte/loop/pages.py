@@ -121,7 +121,12 @@ def _quality(seen: Weighed, folder: Path) -> Page:
     (folder / QUALITY).unlink(missing_ok=True)
     worst = sorted(seen.targets, key=lambda t: -(t.window.skill.value if t.window.skill else 0.0))
     names = {t.unique_id for t in worst[:MOST_COLUMNS]}
-    shown_ = drift.quality(seen.recent[seen.recent["unique_id"].isin(names)], folder / QUALITY)
+    rows = seen.recent[seen.recent["unique_id"].isin(names)]
+    try:
+        shown_ = drift.quality(rows, folder / QUALITY)
+    except Exception:  # whatever the library trips over must not stop a verdict
+        logger.exception("the page of forecast quality cannot be drawn")
+        shown_ = []
     said = f"Forecast beside what came, for {len(shown_)} of {len(seen.targets)} targets."
     return Page(QUALITY, "Forecast quality", said, _size(folder / QUALITY))
 

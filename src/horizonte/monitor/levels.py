@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-LEVEL = 0.99  # of the intervals: many targets are looked at, day after day
+LEVEL = 0.998  # of the intervals: many targets are looked at, day after day
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,11 @@ def measure(rows: pd.DataFrame) -> Window:
     return Window(
         len(known),
         int(day.nunique()),
-        _ratio(error, naive, day[beside.index]),
-        *(_ratio(_inside(known, *band), one, day) for band in (("q10", "q90"), ("q05", "q95"))),
+        _ratio(error, naive, day[beside.index], most=math.inf),
+        *(
+            _ratio(_inside(known, *band), one, day, most=1.0)
+            for band in (("q10", "q90"), ("q05", "q95"))
+        ),
     )
 
 
@@ -70,14 +73,16 @@ def _inside(rows: pd.DataFrame, low: str, high: str) -> pd.Series:
     return ((rows["y"] >= rows[low]) & (rows["y"] <= rows[high])).astype(float)
 
 
-def _ratio(above: pd.Series, below: pd.Series, day: pd.Series) -> Estimate | None:
-    """Return sum(above) / sum(below), its uncertainty by the days' own deviations from it."""
+def _ratio(above: pd.Series, below: pd.Series, day: pd.Series, *, most: float) -> Estimate | None:
+    """Return sum(above) / sum(below), from 0 to ``most``, and how far the days deviate from it."""
     top, bottom = above.groupby(day).sum(), below.groupby(day).sum()
     if bottom.sum() <= 0 or not np.isfinite(top.sum()):
         return None
     value = float(top.sum() / bottom.sum())
     reach = _reach(((top - value * bottom) / bottom.mean()).to_numpy())
-    return Estimate(value, value - reach, value + reach) if math.isfinite(reach) else None
+    if not math.isfinite(reach):
+        return None
+    return Estimate(value, max(0.0, value - reach), min(most, value + reach))
 
 
 def _reach(off: np.ndarray) -> float:
