@@ -52,8 +52,14 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
 
 
 def broken(evidence: Evidence) -> set[str]:
-    """Return the series with something that must be mended at its source."""
-    return {f.unique_id for f in evidence.findings if f.name in MEND}
+    """Return the series with something to mend at its source that the champion did not learn with.
+
+    What was broken when it was trained has not made it worse since.
+    """
+    learnt = pd.Timestamp(evidence.as_of) - evidence.known_days * _DAY
+    return {
+        f.unique_id for f in evidence.findings if f.name in MEND and pd.Timestamp(f.since) > learnt
+    }
 
 
 def judged(target: Target, policy: Brakes) -> bool:

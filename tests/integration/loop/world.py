@@ -43,15 +43,24 @@ class World:
     load: Callable[..., ledger.Counts]
     hours: int = 0  # that have come
 
-    def live(self, days: int, *, shift: float = 0.0, narrow: float = 1.0, say: bool = True) -> None:
+    def live(
+        self,
+        days: int,
+        *,
+        shift: float = 0.0,
+        narrow: float = 1.0,
+        say: bool = True,
+        stuck: bool = False,
+    ) -> None:
         """Let ``days`` pass: readings ``shift`` above the course, and a forecast every midnight.
 
-        ``narrow`` divides the widths of the bands.
+        ``narrow`` divides the widths of the bands; ``stuck`` readings are all the same.
         """
         rng = np.random.default_rng(self.hours)
         began, self.hours = self.hours, self.hours + 24 * days
         numbers = np.arange(began, self.hours)
-        self.readings(numbers, course(numbers) + shift + rng.normal(0, SPREAD, len(numbers)))
+        y = course(numbers) + shift + rng.normal(0, SPREAD, len(numbers))
+        self.readings(numbers, np.full_like(y, y[0]) if stuck else y)
         for hour in range(began + 24, self.hours + 1, 24) if say else ():
             self.say(hour, narrow)
 

@@ -121,6 +121,12 @@ REFUSED = (Retraining("retrain", 20.0, "refused"),)
             ("to be mended: skill decay: a",),
         ),
         (
+            replace(BAD, findings=(Named("t", "stuck sensor", "2025-11-01T00:00:00+00:00"),)),
+            "retrain",  # it was stuck already when the champion was trained
+            ("skill decay: a",),
+            (),
+        ),
+        (
             with_target(window=Window(100, 28, sure(0.9))),
             "keep",
             ("skill decay: a",),
