@@ -40,6 +40,7 @@ def deliver(conn: Connection, *, wait: Callable[[float], Any] = time.sleep) -> i
     if setting.webhook is None:
         return 0
     _check(setting.webhook)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole addresses, keys included
     if not _turn(conn):
         return 0
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,8 +20,9 @@ from horizonte import config, doctor
 from horizonte.errors import ConfigFault
 from horizonte.serve import alarms as watching
 from horizonte.serve import webhook
+from horizonte.serve.recorder import Recorder
 from horizonte.store import alarms, ledger
-from horizonte.store.connection import Connection
+from horizonte.store.connection import Connection, connect
 
 # Evidently's own imports warn; the world's monitoring reads it.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -99,6 +101,14 @@ def silent(store: Connection, declare: Callable[..., None], load: Callable[..., 
     return "w"
 
 
+def eventually(true: Callable[[], bool]) -> None:
+    """Wait until ``true``; fail after a minute."""
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def names(conn: Connection) -> list[tuple[str, str]]:
     return [(row.name, row.thing) for row in alarms.raised(conn)]
 
@@ -169,6 +179,7 @@ def test_an_address_that_fails_is_told_later_in_order(
     store: Connection, silent: str, home: Path, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Refused it is tried again, then left for the next look; nothing is lost, nor its order."""
+    caplog.set_level("INFO")
     watching.look(store, now=LATER)
     receiver.answers = [500, 503, 302]
     assert webhook.deliver(store, wait=lambda _: None) == 0
@@ -178,6 +189,7 @@ def test_an_address_that_fails_is_told_later_in_order(
     assert receiver.ids == [row.id for row in alarms.after(store, 0)]
     assert "not told" in caplog.text
     assert SECRET not in caplog.text
+    assert receiver.url not in caplog.text
 
 
 def test_killed_after_telling_it_is_told_again(
@@ -201,6 +213,30 @@ def test_only_web_addresses(
     config.settings.cache_clear()
     with pytest.raises(ConfigFault, match="HORIZONTE_WEBHOOK"):
         webhook.deliver(store)
+
+
+def test_the_watchman_looks_and_tells(
+    silent: str, home: Path, receiver: Receiver, database_url: str
+) -> None:
+    """Beside the issuer, without a monitoring, an absence is noted and told; then it ends."""
+    watchman = watching.Watchman(lambda: connect(database_url), now=lambda: LATER)
+    watchman.start()
+    eventually(lambda: bool(receiver.told))
+    watchman.stop()
+    assert json.loads(receiver.told[0][1])["thing"] == silent
+
+
+def test_the_service_shows_what_the_ledger_says(
+    store: Connection, silent: str, database_url: str
+) -> None:
+    """Its recorder reads the raised alarms beside writing samples, whoever raised them."""
+    shown = {"name": "no readings", "thing": silent}
+    recorder = Recorder("test", now=lambda: NOW)
+    recorder.start(lambda: connect(database_url), every=0.5)
+    watching.look(store, now=LATER)
+    watching.show([])
+    eventually(lambda: REGISTRY.get_sample_value("horizonte_alarm", shown) == 1)
+    recorder.stop()
 
 
 def test_the_doctor_shows_alarms_and_that_nobody_monitors(
