@@ -88,7 +88,7 @@ def _alone(conn: Connection) -> Iterator[None]:
     row = conn.execute("SELECT pg_try_advisory_lock(%s)", (verdicts.LOCK,)).fetchone()
     if row is None or not row[0]:
         raise StoreFault(
-            "monitoring", "running", "run by one process at a time", "wait for the other to end"
+            "second monitoring", "now", "possible while another runs", "wait for it to end"
         )
     try:
         yield
@@ -118,20 +118,24 @@ def _statuses(drawn: Drawn) -> dict[tuple[Kind, str], Status]:
 
 def _findings(seen: Weighed) -> Iterator[dict[str, Any]]:
     for f in seen.found:
-        since = pd.Timestamp(f.since).isoformat()
+        since, size = weigh.instant(f.since), weigh.finite(f.size)
         english, portuguese = (
-            words.finding(lang, name=f.name, thing=f.unique_id, since=since, size=f.size)
+            words.finding(lang, name=f.name, thing=f.unique_id, since=since.isoformat(), size=size)
             for lang in words.LANGUAGES
         )
         yield {
             "unique_id": f.unique_id,
             "name": f.name,
-            "since": f.since,
-            "size": f.size,
+            "since": since,
+            "size": size,
             "sentence_en": english,
             "sentence_pt": portuguese,
-            "evidence": f.evidence,
+            "evidence": {name: _plain(value) for name, value in f.evidence.items()},
         }
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | bool) else weigh.finite(value)
 
 
 def _facts(

@@ -55,9 +55,13 @@ def once() -> str:
     """Monitor the champion and return what came of it, for people."""
     with connect() as conn:
         done = monitor.run(conn, root=paths.project_root(), bucket=_bucket)
-        changed = alarms.look(conn, now=clock.now())
-        webhook.deliver(conn)
-    return "\n".join([_said(done), *(f"alarm {r.state}: {r.sentence_en}" for r in changed)])
+        lines = [_said(done)]
+        lines += [f"alarm {r.state}: {r.sentence_en}" for r in alarms.look(conn, now=clock.now())]
+        try:
+            webhook.deliver(conn)
+        except Fault as why:
+            lines.append(f"alarms were not told: {why}")
+    return "\n".join(lines)
 
 
 def run(*, every: str, port: int, told: Callable[[str], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,7 +98,7 @@ def evidence(
             for (kind, name), status in statuses.items()
         ),
         findings=tuple(
-            Named(f.unique_id, f.name, pd.Timestamp(f.since).isoformat(), f.size)
+            Named(f.unique_id, f.name, instant(f.since).isoformat(), finite(f.size))
             for f in seen.found
         ),
         annotated=_annotated(standing, rows),
@@ -215,6 +216,17 @@ def _annotated(standing: Standing, rows: Rows) -> tuple[str, ...]:
 
 def _status(pair: Pair) -> Status:
     return cast("Status", pair.comparison.status)
+
+
+def instant(value: object) -> pd.Timestamp:
+    """Return ``value`` as an instant in UTC."""
+    return pd.to_datetime(cast("pd.Timestamp", value), utc=True)
+
+
+def finite(value: object) -> float | None:
+    """Return ``value`` as JSON can hold it: a plain number, or None."""
+    number = None if value is None else float(cast("float", value))
+    return number if number is not None and math.isfinite(number) else None
 
 
 def shown(pairs: Sequence[Pair], status: Mapping[str, str]) -> list[Pair]:

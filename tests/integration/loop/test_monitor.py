@@ -10,7 +10,7 @@ from tests.integration.loop.world import DAY, START, World, course
 from horizonte.errors import StoreFault
 from horizonte.loop import monitor, pages
 from horizonte.loop.monitor import BY
-from horizonte.store import evaluations, retrainings, verdicts
+from horizonte.store import browse, evaluations, retrainings, verdicts
 from horizonte.store.connection import connect
 
 pytestmark = [
@@ -111,6 +111,8 @@ def test_a_correction_scores_its_week_again(world: World) -> None:
     added = after.iloc[len(before) :]
     assert len(added) == 1
     assert added["starts_at"].iloc[0] <= at < added["ends_at"].iloc[0]
+    newest = {row["starts_at"] for row in browse.scores(world.conn, world.version)}
+    assert newest == {after["starts_at"].max()}
 
 
 def test_an_annotated_stretch_does_not_score(world: World) -> None:
@@ -151,8 +153,9 @@ def test_one_monitors_at_a_time(world: World, database_url: str) -> None:
     world.live(10)
     with connect(database_url) as other:
         other.execute("SELECT pg_advisory_lock(%s)", (verdicts.LOCK,))
-        with pytest.raises(StoreFault, match="one process at a time"):
+        with pytest.raises(StoreFault, match="while another runs"):
             world.monitor()
+        other.execute("SELECT pg_advisory_unlock(%s)", (verdicts.LOCK,))
     assert world.monitor().new
 
 
