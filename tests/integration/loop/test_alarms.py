@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from prometheus_client import REGISTRY
-from tests.integration.loop.world import HOUR, World
+from tests.integration.loop.world import HOUR, World, eventually
 
 from horizonte import config, doctor
 from horizonte.errors import ConfigFault
@@ -99,14 +98,6 @@ def silent(store: Connection, declare: Callable[..., None], load: Callable[..., 
     rows = [{"unique_id": "w", "ds": hour - n * HOUR, "y": float(n)} for n in range(1, 6)]
     load(pd.DataFrame(rows), source="w", arrival=hour)
     return "w"
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    """Wait until ``true``; fail after a minute."""
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def names(conn: Connection) -> list[tuple[str, str]]:

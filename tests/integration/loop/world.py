@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,14 @@ def course(hours: np.ndarray) -> np.ndarray:
     """What a good model knows: a daily and a weekly course."""
     days = hours / 24
     return 100 + 20 * np.sin(2 * np.pi * days) + 10 * np.sin(2 * np.pi * days / 7)
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    """Wait until ``true``; fail after a minute."""
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @dataclass
