@@ -2,6 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+from rich.console import Console
 
 app = typer.Typer()
+out = Console(soft_wrap=True)
+
+
+@app.command()
+def monitor(
+    *,
+    every: Annotated[
+        str | None, typer.Option(help="again and again, such as PT1H, until Ctrl-C")
+    ] = None,
+    port: Annotated[int, typer.Option(help="of /metrics and /livez on loopback; 0: any")] = 0,
+) -> None:
+    """Score the forecasts that have matured, look for drift, decide, and note all of it."""
+    from horizonte.loop import watch
+
+    def told(text: str) -> None:
+        out.print(text, markup=False)
+
+    if every is None:
+        told(watch.once())
+    else:
+        watch.run(every=every, port=port, told=told)
+
+
+@app.command()
+def verdicts(
+    *,
+    limit: Annotated[int, typer.Option(help="at most, newest first")] = 20,
+    replay: Annotated[
+        int | None, typer.Option(help="decide verdict ID again from its evidence")
+    ] = None,
+) -> None:
+    """Show what was decided of the champion and why. Exit code 1 when a replay differs."""
+    from horizonte.loop import watch
+
+    if replay is None:
+        for line in watch.listed(limit):
+            out.print(line, markup=False)
+        return
+    same, said = watch.replayed(replay)
+    out.print(said, markup=False)
+    if not same:
+        raise typer.Exit(1)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from horizonte import paths
@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     )
     issue: Literal["on", "off"] = Field(
         "on", description="whether the service keeps a process beside it that issues forecasts"
+    )
+    webhook: str | None = Field(None, description="http(s) URL that is told of every alarm")
+    webhook_secret: SecretStr | None = Field(
+        None, description="key of the signature under what it is told"
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 

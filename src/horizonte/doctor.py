@@ -26,7 +26,7 @@ from horizonte.ingest.consume import PULLS, consumers
 from horizonte.ingest.sources import Source, load_sources
 from horizonte.serve import freshness, issuer_process, issuing
 from horizonte.serve import run as service
-from horizonte.store import promotions, series
+from horizonte.store import alarms, promotions, series, verdicts
 from horizonte.store.connection import Connection, connect
 
 FREE_BYTES = 2 << 30
@@ -72,6 +72,7 @@ def _checks(now: datetime) -> dict[str, Callable[[], Iterator[Finding]]]:
         "forecast service": _service,
         "issuer": _issuer,
         "forecasts": _forecasts,
+        "monitoring": _monitoring,
     }
 
 
@@ -258,6 +259,22 @@ def _forecasts() -> Iterator[Finding]:
     if found and not late:
         current = sum(one.up_to_date for one in found)
         yield Finding("forecasts", "ok", f"{current} of {len(found)} from all that is known")
+
+
+def _monitoring() -> Iterator[Finding]:
+    with _patient() as conn:
+        verdict, raised = verdicts.latest(conn), alarms.raised(conn)
+    if verdict is None:
+        yield Finding("monitoring", "warning", "it was never run", "run `horizonte monitor`")
+    else:
+        seen = f"verdict {verdict.id} as of {verdict.as_of:%Y-%m-%d %H:%M}Z: {verdict.sentence_en}"
+        yield Finding("monitoring", "ok", seen)
+    for row in raised[:MOST_LATE]:
+        seen = f"{row.name}, since {row.recorded_at:%Y-%m-%d %H:%M}Z: {row.sentence_en}"
+        yield Finding(f"alarm of {row.thing}", "warning", seen, "see docs/loop.md, Alarms")
+    if len(raised) > MOST_LATE:
+        more = f"{len(raised) - MOST_LATE} more are raised"
+        yield Finding("alarms", "warning", more, "see the table alarm")
 
 
 @contextmanager

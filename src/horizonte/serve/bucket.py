@@ -1,4 +1,4 @@
-"""The bucket of model folders: what is put under a key once is never replaced."""
+"""The bucket: model folders, of which no key is ever replaced, and pages, which may be."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ class Bucket:
                 return False
             raise self._failed("write", key, why) from None
         return True
+
+    def put(self, key: str, content: bytes, media_type: str) -> None:
+        """Write ``content`` under ``key``, whatever stood there: pages, never models."""
+        try:
+            self.client.put_object(Bucket=self.name, Key=key, Body=content, ContentType=media_type)
+        except (BotoCoreError, ClientError) as why:
+            raise self._failed("write", key, why) from None
 
     def get(self, key: str) -> bytes:
         """Return what is stored under ``key``; raise NotFound when nothing is."""

@@ -22,6 +22,7 @@ from horizonte.embedded.endpoints import S3Settings
 from horizonte.embedded.process import Identity, Launch
 from horizonte.errors import ConfigFault
 from horizonte.serve import champion, freshness, predict, scoring
+from horizonte.serve.alarms import Watchman
 from horizonte.serve.bucket import Bucket
 from horizonte.serve.champion import Champion
 from horizonte.serve.follow import Doors, Follower
@@ -140,10 +141,13 @@ def run(
                     raise
                 logger.exception("cannot measure")
 
+    watchman = Watchman(lambda: connect(where), now=clock.now)
     follower.start()
+    watchman.start()
     try:
         Issuer(lambda: connect(where), follower, only=only, also=also, told=told).run(stop_)
     finally:
+        watchman.stop()
         follower.stop()
 
 

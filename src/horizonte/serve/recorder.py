@@ -12,7 +12,8 @@ from datetime import datetime
 import psycopg
 
 from horizonte.errors import Fault
-from horizonte.serve import metrics
+from horizonte.serve import alarms, metrics
+from horizonte.store import alarms as alarm_rows
 from horizonte.store import telemetry
 from horizonte.store.connection import Connection
 from horizonte.store.telemetry import RequestRow, Sample
@@ -99,6 +100,7 @@ class Recorder:
         while batch := self._take():
             self._store(self._conn, batch)
         while self._samples:
+            alarms.show(alarm_rows.raised(self._conn))
             at, found = self._samples[0]
             telemetry.write_samples(self._conn, found, at=at, process=self.process)
             self._samples.popleft()

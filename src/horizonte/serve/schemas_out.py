@@ -141,4 +141,4 @@ class Model(BaseModel):
     champion: bool
     card: dict[str, Any] = Field(description="parameters, data instant, libraries, scores, hashes")
     promotions: list[PromotionEntry]
-    scores: list[dict[str, Any]] = Field(description="evaluations in force, per series and bucket")
+    scores: list[dict[str, Any]] = Field(description="of its newest week, per series and bucket")

@@ -79,7 +79,7 @@ def promotions(conn: Connection, sha256: str) -> list[Row]:
 
 
 def scores(conn: Connection, sha256: str) -> list[Row]:
-    """Return the scores in force of a version: the last of each model, series and bucket."""
+    """Return the scores of a version's newest week, in force, per model, series and bucket."""
     return _rows(conn, _SCORES, {"sha256": sha256})
 
 
@@ -144,4 +144,5 @@ _PROMOTIONS = """SELECT kind, previous, why, promoted_by, evidence, recorded_at 
     WHERE sha256 = %(sha256)s ORDER BY id"""
 _SCORES = """SELECT DISTINCT ON (model, unique_id, bucket) model, unique_id, bucket, starts_at,
         ends_at, rows, mase, rmsse, wape, bias, sql, coverage_80, coverage_90, width_80, width_90
-    FROM evaluation WHERE model_version = %(sha256)s ORDER BY model, unique_id, bucket, id DESC"""
+    FROM evaluation WHERE model_version = %(sha256)s
+    ORDER BY model, unique_id, bucket, starts_at DESC, id DESC"""

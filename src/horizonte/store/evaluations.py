@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 import pyarrow as pa
 
@@ -30,6 +32,11 @@ def add(
     copy_in(conn, "evaluation", table)
 
 
+def in_force(conn: Connection, targets: Iterable[str], *, since: pd.Timestamp) -> pd.DataFrame:
+    """Return the scores in force of stretches that start ``since``, the last of each key."""
+    return read_frame(conn, _IN_FORCE, {"ids": sorted(set(targets)), "since": since})
+
+
 def read(conn: Connection, model_version: str) -> pd.DataFrame:
     """Return all scores of ``model_version``, oldest first; the last of a key is in force."""
     return read_frame(
@@ -37,3 +44,8 @@ def read(conn: Connection, model_version: str) -> pd.DataFrame:
         "SELECT * FROM evaluation WHERE model_version = %(version)s ORDER BY id",
         {"version": model_version},
     )
+
+
+_IN_FORCE = """SELECT DISTINCT ON (model_version, model, unique_id, bucket, starts_at, ends_at) *
+    FROM evaluation WHERE unique_id = ANY(%(ids)s) AND starts_at >= %(since)s
+    ORDER BY model_version, model, unique_id, bucket, starts_at, ends_at, id DESC"""

@@ -70,6 +70,16 @@ def model_versions(conn: Connection) -> pd.DataFrame:
     )
 
 
+def card(conn: Connection, sha256: str) -> dict[str, Any]:
+    """Return the card of a registered model version; raise StoreFault for another."""
+    row = conn.execute("SELECT card FROM model_version WHERE sha256 = %s", (sha256,)).fetchone()
+    if row is None:
+        raise StoreFault(
+            "model version", sha256, "a registered model", "publish the model folder first"
+        )
+    return dict(row[0])
+
+
 def promote(
     conn: Connection,
     sha256: str,

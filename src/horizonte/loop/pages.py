@@ -1,0 +1,155 @@
+"""The pages of a monitoring: written here, then put into the bucket."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from horizonte.loop.weigh import Weighed, shown
+from horizonte.monitor.decision import Decision
+from horizonte.monitor.evidence import Evidence, Kind
+from horizonte.monitor.levels import Estimate
+from horizonte.pipeline import files
+from horizonte.report import drift, index
+from horizonte.report.windows import Pair
+from horizonte.serve.bucket import Bucket
+
+logger = logging.getLogger(__name__)
+FOLDER = files.REPORTS / "monitoring"
+PREFIX = "reports/monitoring"  # of the bucket's keys
+UPLOADED = ".uploaded"
+MOST_COLUMNS = 30  # on one Evidently page; those that drifted come first
+MOST_ROWS = 500  # of a table on the index
+QUALITY = "quality.html"
+TITLES: Mapping[Kind, tuple[str, str]] = {
+    "input": ("Drift of inputs", "inputs"),
+    "target": ("Drift of targets", "targets"),
+    "residual": ("Drift of forecast errors", "targets' errors"),
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the index: ``size`` in bytes, 0 where there is none to show."""
+
+    name: str
+    title: str
+    said: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The pages that Evidently drew, and the comparisons with the statuses that they show."""
+
+    pages: tuple[Page, ...]
+    pairs: Mapping[Kind, Sequence[Pair]]
+
+
+def draw(seen: Weighed, folder: Path) -> Drawn:
+    """Write the Evidently pages into ``folder`` and return what they show.
+
+    A column that cannot be tested is named so and stops nothing. Windows are samples of at most
+    2,000 rows and a page has at most ``MOST_COLUMNS`` columns, so sizes are bounded.
+    """
+    (folder / UPLOADED).unlink(missing_ok=True)
+    pages, pairs = [], {}
+    for kind, (title, what) in TITLES.items():
+        name = f"{kind}s.html"
+        (folder / name).unlink(missing_ok=True)
+        first = sorted(seen.pairs[kind], key=lambda p: p.comparison.status != "drift")
+        pairs[kind] = shown(seen.pairs[kind], drift.page(first[:MOST_COLUMNS], folder / name))
+        said = index.drift_verdict([p.comparison.as_row() for p in pairs[kind]], what=what)
+        pages.append(Page(name, title, said, _size(folder / name)))
+    return Drawn((*pages, _quality(seen, folder)), pairs)
+
+
+def write(
+    folder: Path,
+    evidence: Evidence,
+    decision: Decision,
+    *,
+    drawn: Drawn,
+    about: Mapping[str, Any],
+) -> None:
+    """Write the index of a monitoring; ``about`` adds window_days and the sentences of findings."""
+    windows = [(k, p.comparison.as_row()) for k, pairs in drawn.pairs.items() for p in pairs]
+    text = _template("monitoring.html.j2").render(
+        date=folder.name,
+        verdict=decision,
+        evidence=evidence,
+        targets=evidence.targets[:MOST_ROWS],
+        more_targets=max(0, len(evidence.targets) - MOST_ROWS),
+        statuses={(k, row["column"]): row["status"] for k, row in windows},
+        windows=windows[:MOST_ROWS],
+        pages=drawn.pages,
+        estimate=_estimate,
+        **about,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.html").write_text(text, encoding="utf-8")
+
+
+def write_overall(root: Path, dates: Iterable[tuple[str, str, str]]) -> Path:
+    """Write the index of all dates, from (page, sentences) latest first; return its path."""
+    shown_ = [(Path(page).parent.name, *said) for page, *said in dates]
+    path = root / FOLDER / "index.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_template("monitoring_index.html.j2").render(dates=shown_), "utf-8")
+    return path
+
+
+def upload(root: Path, bucket: Bucket) -> int:
+    """Put every date that is not in ``bucket`` yet, and the index of all; return how many files."""
+    whole = root / FOLDER
+    written = 0
+    for folder in sorted(p for p in whole.iterdir() if p.is_dir()):
+        if (folder / UPLOADED).exists():
+            continue
+        for path in sorted(folder.glob("*.html")):
+            bucket.put(f"{PREFIX}/{folder.name}/{path.name}", path.read_bytes(), "text/html")
+            written += 1
+        (folder / UPLOADED).touch()
+    bucket.put(f"{PREFIX}/index.html", (whole / "index.html").read_bytes(), "text/html")
+    return written + 1
+
+
+def _quality(seen: Weighed, folder: Path) -> Page:
+    (folder / QUALITY).unlink(missing_ok=True)
+    worst = sorted(seen.targets, key=lambda t: -(t.window.skill.value if t.window.skill else 0.0))
+    names = {t.unique_id for t in worst[:MOST_COLUMNS]}
+    rows = seen.recent[seen.recent["unique_id"].isin(names)]
+    try:
+        shown_ = drift.quality(rows, folder / QUALITY)
+    except Exception:  # whatever the library trips over must not stop a verdict
+        logger.exception("the page of forecast quality cannot be drawn")
+        shown_ = []
+    said = f"Forecast beside what came, for {len(shown_)} of {len(seen.targets)} targets."
+    return Page(QUALITY, "Forecast quality", said, _size(folder / QUALITY))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _estimate(value: Estimate | None, unit: float) -> str:
+    if value is None:
+        return ""
+    digits = 2 if unit == 1 else 0
+    numbers = (f"{unit * v:.{digits}f}" for v in (value.value, value.low, value.high))
+    return "{} ({} to {})".format(*numbers)
+
+
+def _template(name: str) -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("horizonte.loop"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template(name)

@@ -1,0 +1,242 @@
+"""From what was read to the evidence: scores, windows, drift and what was named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, cast
+
+import pandas as pd
+
+from horizonte.contracts import BACKTEST
+from horizonte.errors import Fault
+from horizonte.loop.gather import REFERENCE, Rows, Standing
+from horizonte.model import metrics
+from horizonte.model.ensemble import NAME
+from horizonte.monitor import detect, levels, weeks
+from horizonte.monitor.evidence import Drift, Evidence, Kind, Named, Retraining, Status, Target
+from horizonte.monitor.findings import Found
+from horizonte.pipeline import files
+from horizonte.pipeline.report import inputs_drift, residual_drift
+from horizonte.policy import Policy
+from horizonte.prepare.comparable import comparable
+from horizonte.report.windows import EVERY, Pair
+from horizonte.serve import folder as model_folder
+
+REFERENCE_WEEKS = 8  # the champion's first: a slow decay must not become its own measure
+_DAY = pd.Timedelta(days=1)
+_SAID = ["unique_id", "cutoff", "ds", "y", "mean"]
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What the pages and the ledger hold of a monitoring; ``pairs`` per kind, newest window."""
+
+    scores: pd.DataFrame  # new rows of ``evaluation``
+    recent: pd.DataFrame  # the champion's mature rows of the window
+    targets: tuple[Target, ...]
+    pairs: Mapping[Kind, Sequence[Pair]]
+    earlier: Mapping[str, Sequence[Status]]  # residual drift of the windows before, by target
+    found: Sequence[Found]
+
+
+def weigh(standing: Standing, rows: Rows, *, root: Path, policy: Policy) -> Weighed:
+    """Return the scores to append and all that is said of the champion's last window."""
+    said = _residuals(standing, rows, root)
+    usual = comparable(rows.values, rows.noted)
+    window = policy.monitor.window
+    inputs = inputs_drift(usual, series=standing.series, window=window)
+    behind = [_behind(said, n) for n in range(policy.triggers.drift_windows + 1)]
+    looks = [{p.comparison.column: p for p in residual_drift(s, window=window)} for s in behind]
+    targets = set(standing.targets)
+    return Weighed(
+        _scores(standing, rows),
+        recent := _recent(standing, rows, window),
+        tuple(_target(t, recent, standing, rows=rows, window=window) for t in standing.targets),
+        {
+            "input": [p for p in inputs if p.comparison.column not in targets],
+            "target": [p for p in inputs if p.comparison.column in targets],
+            "residual": list(looks[0].values()),
+        },
+        {t: [_status(look[t]) for look in looks[1:] if t in look] for t in looks[0]},
+        detect.detect(
+            rows.values,
+            said.assign(residual=said["y"] - said["mean"])[
+                ["unique_id", "cutoff", "ds", "residual"]
+            ],
+            series=standing.series,
+            now=standing.now,
+            policy=policy.monitor,
+        ),
+    )
+
+
+def evidence(
+    standing: Standing,
+    rows: Rows,
+    seen: Weighed,
+    *,
+    statuses: Mapping[tuple[Kind, str], Status],
+    asked: tuple[str, ...],
+) -> Evidence:
+    """Return all that the decision reads; ``statuses`` are what the pages show of each column."""
+    trained = pd.Timestamp(standing.card["data_as_of"])
+    return Evidence(
+        model_version=standing.version,
+        as_of=standing.as_of.isoformat(),
+        serving_days=standing.serving_days,
+        known_days=max(0.0, (standing.as_of - trained) / _DAY),
+        targets=seen.targets,
+        drifts=tuple(
+            Drift(
+                name,
+                kind,
+                (status, *seen.earlier.get(name, ())) if kind == "residual" else (status,),
+            )
+            for (kind, name), status in statuses.items()
+        ),
+        findings=tuple(
+            Named(f.unique_id, f.name, instant(f.since).isoformat(), finite(f.size))
+            for f in seen.found
+        ),
+        annotated=_annotated(standing, rows),
+        retrainings=tuple(
+            Retraining(action, days, ended or "waiting")  # type: ignore[arg-type]
+            for action, days, ended in standing.retrainings
+        ),
+        asked=asked,
+    )
+
+
+def _scores(standing: Standing, rows: Rows) -> pd.DataFrame:
+    found = weeks.score(rows.mature, scales=_scales(standing, rows), now=standing.now)
+    known = rows.scored
+    first = pd.to_datetime(known["unique_id"].map(rows.starts), utc=True)
+    again = known[pd.to_datetime(known["starts_at"], utc=True) >= first]
+    return weeks.changed(found, again)
+
+
+def _scales(standing: Standing, rows: Rows) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return (mae, rmse) of the seasonal naive in the year before a version's first forecast."""
+    iso = dict(zip(standing.series["unique_id"], standing.series["freq"], strict=True))
+    by_name = dict(iter(rows.values.groupby("unique_id")))
+    made = {}
+    for (name, version), cutoff in rows.first.items():
+        own = by_name.get(name)
+        if own is None or name not in iso:
+            continue
+        year = own[(own["ds"] <= cutoff) & (own["ds"] > cutoff - REFERENCE)]
+        if len(year):
+            one = metrics.scale(year, freq_=iso[name]).iloc[0]
+            made[name, version] = (float(one["mae"]), float(one["rmse"]))
+    return made
+
+
+def _recent(standing: Standing, rows: Rows, window: pd.Timedelta) -> pd.DataFrame:
+    own = rows.mature[rows.mature["model_version"] == standing.version]
+    begins = pd.to_datetime(own["unique_id"].map(standing.now), utc=True) - window
+    return own[own["ds"] >= begins]
+
+
+def _target(
+    name: str, recent: pd.DataFrame, standing: Standing, *, rows: Rows, window: pd.Timedelta
+) -> Target:
+    own = recent[recent["unique_id"] == name]
+    facts = standing.series.set_index("unique_id").loc[name]
+    begins = min(own["ds"], default=standing.now[name])
+    weekly = _own_weeks(name, standing.version, rows, until=begins)
+    mase = dict(standing.card.get("scores", {})).get(name, {}).get("mase")
+    reference, of = (weekly, "weeks") if weekly else (mase, "training") if mase else (1.0, "naive")
+    return Target(
+        name,
+        levels.measure(own),
+        levels.measure(own[own["cutoff"] >= standing.now[name] - window / 2]),
+        float(reference),
+        cast("Literal['weeks', 'training', 'naive']", of),
+        tuple(map(str, facts["covariates"])),
+    )
+
+
+def _own_weeks(name: str, version: str, rows: Rows, *, until: pd.Timestamp) -> float | None:
+    """Return error over naive error of the champion's first scored weeks that ended by ``until``."""
+    known = rows.scored
+    ends = pd.to_datetime(known["ends_at"], utc=True)
+    own = known[
+        (known["unique_id"] == name)
+        & (known["model_version"] == version)
+        & (known["bucket"] == metrics.ALL)
+        & (ends <= until)
+    ]
+    wide = own.pivot_table(index="starts_at", columns="model", values=["rows", "mase"])
+    if wide.empty or not {("mase", NAME), ("mase", weeks.NAIVE)} <= set(wide.columns):
+        return None
+    both = wide.dropna()
+    both = both[both["rows", NAME] == both["rows", weeks.NAIVE]]
+    both = both.sort_index().head(REFERENCE_WEEKS)
+    if len(both) < 2:
+        return None
+    sums = {m: float((both["rows", m] * both["mase", m]).sum()) for m in (NAME, weeks.NAIVE)}
+    return sums[NAME] / sums[weeks.NAIVE] if sums[weeks.NAIVE] > 0 else None
+
+
+def _residuals(standing: Standing, rows: Rows, root: Path) -> pd.DataFrame:
+    """Return what the champion said beside what came: before it served, where its backtest is here."""
+    live = rows.long[_SAID]
+    parts = [*_backtest(standing.version, root), live]
+    both = pd.concat([part for part in parts if len(part)] or [live], ignore_index=True)
+    return both.drop_duplicates(["unique_id", "cutoff", "ds"], keep="last").reset_index(drop=True)
+
+
+def _backtest(version: str, root: Path) -> list[pd.DataFrame]:
+    try:
+        if model_folder.verified(root / files.MODEL)[0] != version:
+            return []
+        found = [BACKTEST.read(root / path) for path in (files.SELECTED, files.BACKTEST)]
+    except (Fault, OSError):
+        return []
+    return [rows.loc[rows["model"] == NAME, _SAID] for rows in found]
+
+
+def _behind(said: pd.DataFrame, windows: int) -> pd.DataFrame:
+    """Return ``said`` as it was ``windows`` looks ago, a look a week."""
+    if not windows or said.empty:
+        return said
+    last = said.groupby("unique_id")["cutoff"].transform("max")
+    return said[said["cutoff"] <= last - windows * EVERY]
+
+
+def _annotated(standing: Standing, rows: Rows) -> tuple[str, ...]:
+    noted = rows.noted
+    now = pd.to_datetime(noted["unique_id"].map(standing.now), utc=True)
+    held = noted[(noted["starts_at"] <= now) & (now < noted["ends_at"])]
+    return tuple(sorted(set(map(str, held["unique_id"]))))
+
+
+def _status(pair: Pair) -> Status:
+    return cast("Status", pair.comparison.status)
+
+
+def instant(value: object) -> pd.Timestamp:
+    """Return ``value`` as an instant in UTC."""
+    return pd.to_datetime(cast("pd.Timestamp", value), utc=True)
+
+
+def finite(value: object) -> float | None:
+    """Return ``value`` as JSON can hold it: a plain number, or None."""
+    number = None if value is None else float(cast("float", value))
+    return number if number is not None and math.isfinite(number) else None
+
+
+def shown(pairs: Sequence[Pair], status: Mapping[str, str]) -> list[Pair]:
+    """Return ``pairs`` with the status that their page shows, where it shows one."""
+    return [
+        replace(
+            p,
+            comparison=replace(
+                p.comparison, status=status.get(p.comparison.column, p.comparison.status)
+            ),
+        )
+        for p in pairs
+    ]

@@ -1,0 +1,71 @@
+"""What holds an action back: a reason that stands before the whole, or before one trigger."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from horizonte.monitor.evidence import Evidence, Target
+from horizonte.monitor.triggers import DRIFT, LEAST_DAYS, Trigger, Wants
+from horizonte.policy import Brakes
+
+MEND = ("missing feed", "stuck sensor", "unit change")  # no retraining helps
+YOUNG, COOLING, WAITING = "champion too young", "cool-down", "retraining waits"
+FEW, ANNOTATED, BROKEN, ASKED = "too few rows", "annotation", "to be mended", "asked before"
+_DAY = pd.Timedelta(days=1)
+
+
+def whole(evidence: Evidence, policy: Brakes, *, wants: Wants) -> str | None:
+    """Return why nothing that ``wants`` asks for may be done now, or None.
+
+    A recalibration waits for the cool-down of any request; a retraining for that of the last
+    retraining alone.
+    """
+    if any(r.outcome == "waiting" for r in evidence.retrainings):
+        return WAITING
+    if evidence.serving_days < policy.min_age / _DAY:
+        return YOUNG
+    counted = [r for r in evidence.retrainings if wants == "recalibrate" or r.action == "retrain"]
+    if any(r.days < policy.cool_down / _DAY for r in counted):
+        return COOLING
+    return None
+
+
+def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | None:
+    """Return why this trigger does not count now, or None.
+
+    One that asked before, without a better model to be had, asks again when it has fallen back
+    by ``hysteresis`` since, or has grown by it.
+    """
+    target = next((t for t in evidence.targets if t.unique_id == trigger.unique_id), None)
+    few = target is not None and not judged(target, policy)
+    if few and trigger.kind != DRIFT:
+        return FEW
+    read = {trigger.unique_id, *(target.reads if target else ())}
+    if read & set(evidence.annotated):
+        return ANNOTATED
+    if read & broken(evidence):
+        return BROKEN
+    asked = trigger.key in evidence.asked and _refused(evidence)
+    if asked and trigger.strength < 1 + policy.hysteresis:
+        return ASKED
+    return None
+
+
+def broken(evidence: Evidence) -> set[str]:
+    """Return the series with something to mend at its source that the champion did not learn with.
+
+    What was broken when it was trained has not made it worse since.
+    """
+    learnt = pd.Timestamp(evidence.as_of) - evidence.known_days * _DAY
+    return {
+        f.unique_id for f in evidence.findings if f.name in MEND and pd.Timestamp(f.since) > learnt
+    }
+
+
+def judged(target: Target, policy: Brakes) -> bool:
+    """Return whether a target has enough mature rows to be judged by."""
+    return target.window.rows >= policy.min_rows and target.window.days >= LEAST_DAYS
+
+
+def _refused(evidence: Evidence) -> bool:
+    return any(r.outcome == "refused" for r in evidence.retrainings)

@@ -1,0 +1,92 @@
+"""What a verdict is made from: numbers, statuses and names, as JSON without loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from horizonte.monitor.levels import NOTHING, Window
+
+Outcome = Literal["waiting", "promoted", "refused", "failed"]
+Kind = Literal["input", "target", "residual"]
+Status = Literal["drift", "no drift", "not testable"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """How the forecasts of one target did in the window, and in its second half.
+
+    The half sees a change sooner, which the days before it would blur. ``reference`` is what the
+    skill was before, by ``reference_of``: its own first weeks, its training, or the naive itself.
+    """
+
+    unique_id: str
+    window: Window = NOTHING
+    half: Window = NOTHING
+    reference: float = 1.0
+    reference_of: Literal["weeks", "training", "naive"] = "naive"
+    reads: tuple[str, ...] = ()  # its covariates
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One column beside its season: the newest window first, one a week."""
+
+    unique_id: str
+    kind: Kind
+    statuses: tuple[Status, ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Something named that happened to a series."""
+
+    unique_id: str
+    name: str
+    since: str  # ISO-8601, UTC
+    size: float | None = None
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """The last request of its action: how long ago, and what came of it."""
+
+    action: Literal["recalibrate", "retrain"]
+    days: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that ``decide`` reads beside the policy; ages are days on the sources' clocks.
+
+    ``serving_days`` counts from the promotion, ``known_days`` from the newest data that the
+    champion was trained on. ``annotated`` series have an annotation in force now. ``asked`` are
+    triggers that already asked for an action and have not fallen back since.
+    """
+
+    model_version: str
+    as_of: str  # ISO-8601, UTC
+    serving_days: float
+    known_days: float
+    targets: tuple[Target, ...] = ()
+    drifts: tuple[Drift, ...] = ()
+    findings: tuple[Named, ...] = ()
+    annotated: tuple[str, ...] = ()
+    retrainings: tuple[Retraining, ...] = ()
+    asked: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the evidence as JSON holds it."""
+        found: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return found
+
+    @classmethod
+    def from_json(cls, content: object) -> Evidence:
+        """Return what ``to_json`` was made from; raise pydantic's error for anything else."""
+        return _ADAPTER.validate_python(content)
+
+
+_ADAPTER = TypeAdapter(Evidence)

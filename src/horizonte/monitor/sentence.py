@@ -1,0 +1,73 @@
+"""The verdict in one plain sentence, and what to mend in a second where there is something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from horizonte.monitor import brakes, words
+from horizonte.monitor.evidence import Evidence
+from horizonte.monitor.triggers import AGE, DRIFT, LEAST_DAYS, Trigger
+from horizonte.policy import Policy
+
+_DAY = pd.Timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was decided: the action, the triggers to name, and the kinds of brakes."""
+
+    action: str
+    triggers: tuple[Trigger, ...]
+    brakes: tuple[str, ...]
+
+
+def of(said: Said, evidence: Evidence, policy: Policy, *, language: str) -> str:
+    """Return what people read of the decision in ``language``."""
+    reasons = words.listed([_reason(t, language) for t in _strongest(said)], language)
+    if said.action != "keep":
+        whole = words.say(said.action, language, reasons=reasons)
+    elif reasons:
+        held = words.listed([_brake(b, evidence, policy, language) for b in said.brakes], language)
+        whole = words.say("keep held", language, reasons=reasons, brakes=held)
+    elif evidence.targets and not any(brakes.judged(t, policy.brakes) for t in evidence.targets):
+        best = max((t.window for t in evidence.targets), key=lambda w: (w.days, w.rows))
+        whole = words.say(
+            "keep unjudged",
+            language,
+            rows=min(best.rows, policy.brakes.min_rows),
+            needed=policy.brakes.min_rows,
+            days=min(best.days, LEAST_DAYS),
+            least=LEAST_DAYS,
+        )
+    else:
+        whole = words.say("keep", language)
+    mend = [
+        words.finding(language, name=f.name, thing=f.unique_id, since=f.since, size=f.size)
+        for f in evidence.findings
+        if f.name in brakes.MEND
+    ]
+    if mend:
+        return words.say("mend", language, said=whole, findings=words.listed(mend, language))
+    return whole
+
+
+def _strongest(said: Said) -> list[Trigger]:
+    return sorted(said.triggers, key=lambda t: (-t.strength, t.key))
+
+
+def _reason(trigger: Trigger, language: str) -> str:
+    plain = trigger.kind in (DRIFT, AGE)
+    told = words.number(trigger.value, language) if plain else words.share(trigger.value, language)
+    return words.say(trigger.kind, language, thing=trigger.unique_id, value=told)
+
+
+def _brake(kind: str, evidence: Evidence, policy: Policy, language: str) -> str:
+    return words.say(
+        kind,
+        language,
+        serving=words.number(evidence.serving_days, language),
+        min_age=words.number(policy.brakes.min_age / _DAY, language),
+        cool_down=words.number(policy.brakes.cool_down / _DAY, language),
+    )

@@ -1,0 +1,76 @@
+"""What may ask for an action, and how strongly: from strength 1 on it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from horizonte.monitor.evidence import Evidence, Target
+from horizonte.monitor.levels import Estimate
+from horizonte.policy import Triggers
+
+SKILL, COVERAGE, DRIFT, AGE = "skill decay", "coverage", "residual drift", "champion age"
+SHIFTS = ("level shift", "trend break", "phase shift", "slow decay")
+LEAST_DAYS = 7  # of cutoffs: fewer do not say how uncertain they are
+Wants = Literal["recalibrate", "retrain"]
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """Something that asks for ``wants``; ``value`` is what the sentence tells."""
+
+    kind: str
+    unique_id: str  # empty: the champion as a whole
+    wants: Wants
+    strength: float
+    value: float
+
+    @property
+    def key(self) -> str:
+        """Return what the ledger calls it."""
+        return f"{self.kind}: {self.unique_id}" if self.unique_id else self.kind
+
+
+def found(evidence: Evidence, policy: Triggers) -> list[Trigger]:
+    """Return every trigger that can be judged, whatever its strength."""
+    shifted = {f.unique_id for f in evidence.findings if f.name in SHIFTS}
+    made = [t for target in evidence.targets for t in _of_target(target, policy)]
+    for drift in (d for d in evidence.drifts if d.kind == "residual"):
+        run = next((i for i, s in enumerate(drift.statuses) if s != "drift"), len(drift.statuses))
+        # A shift that was named is a second witness: one window is enough.
+        needed = 1 if drift.unique_id in shifted else policy.drift_windows
+        made.append(Trigger(DRIFT, drift.unique_id, "retrain", run / needed, run))
+    age = evidence.known_days
+    made.append(Trigger(AGE, "", "retrain", age / (policy.max_age / pd.Timedelta(days=1)), age))
+    return made
+
+
+def _of_target(target: Target, policy: Triggers) -> Iterator[Trigger]:
+    seen = [w for w in (target.window, target.half) if w.days >= LEAST_DAYS]
+    skills = [w.skill for w in seen if w.skill is not None]
+    if skills and target.reference > 0:
+        lost = max((_lost(s, target.reference), s.value / target.reference - 1) for s in skills)
+        yield Trigger(SKILL, target.unique_id, "retrain", lost[0] / policy.skill_decay, lost[1])
+    off = [
+        (_off(level, value), value.value, level)
+        for w in seen
+        for level, value in ((0.8, w.coverage_80), (0.9, w.coverage_90))
+        if value is not None
+    ]
+    if off:
+        distance, value, level = max(off)
+        kind = f"{COVERAGE} {100 * level:.0f} %"
+        yield Trigger(kind, target.unique_id, "recalibrate", distance / policy.coverage, value)
+
+
+def _lost(skill: Estimate, reference: float) -> float:
+    """Return the share of skill that was lost; 0 while its uncertainty holds the reference."""
+    return skill.value / reference - 1 if skill.low > reference else 0.0
+
+
+def _off(level: float, seen: Estimate) -> float:
+    """Return how far a coverage is from its level; 0 while its uncertainty holds the level."""
+    return 0.0 if seen.low <= level <= seen.high else abs(seen.value - level)

@@ -1,0 +1,203 @@
+"""Every sentence that the loop says, in English and in Brazilian Portuguese."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LANGUAGES = ("en", "pt-BR")
+MESSAGES: dict[str, tuple[str, str]] = {
+    # what is done
+    "keep": (
+        "The model stays: nothing asks for another.",
+        "O modelo continua: nada pede outro.",
+    ),
+    "keep unjudged": (
+        "The model stays: no target has enough forecasts yet that can be compared with what came "
+        "({rows} of {needed} values, from {days} of {least} days).",
+        "O modelo continua: nenhum alvo tem ainda previsões suficientes para comparar com o que "
+        "aconteceu ({rows} de {needed} valores, de {days} de {least} dias).",
+    ),
+    "keep held": (
+        "The model stays although {reasons}: {brakes}.",
+        "O modelo continua, embora {reasons}: {brakes}.",
+    ),
+    "recalibrate": (
+        "The intervals are to be set anew: {reasons}.",
+        "Os intervalos devem ser recalibrados: {reasons}.",
+    ),
+    "retrain": (
+        "The model is to be trained again: {reasons}.",
+        "O modelo deve ser treinado de novo: {reasons}.",
+    ),
+    "mend": (
+        "{said} No retraining mends this: {findings}.",
+        "{said} Nenhum treino conserta isto: {findings}.",
+    ),
+    # why
+    "skill decay": (
+        "the forecasts of {thing} have lost {value} against the naive forecast",
+        "as previsões de {thing} perderam {value} em relação à previsão ingênua",
+    ),
+    "coverage 80 %": (
+        "the 80 % intervals of {thing} hold {value} of what came",
+        "os intervalos de 80 % de {thing} contêm {value} do que aconteceu",
+    ),
+    "coverage 90 %": (
+        "the 90 % intervals of {thing} hold {value} of what came",
+        "os intervalos de 90 % de {thing} contêm {value} do que aconteceu",
+    ),
+    "residual drift": (
+        "the errors of {thing} have left their usual range, {value} windows in a row",
+        "os erros de {thing} saíram da faixa habitual, {value} janelas seguidas",
+    ),
+    "champion age": (
+        "the newest data it was trained on is {value} days old",
+        "os dados mais novos do seu treino têm {value} dias",
+    ),
+    "and": ("{first} and {last}", "{first} e {last}"),
+    "more": ("{named} and {count} more", "{named} e mais {count}"),
+    # what holds it back
+    "champion too young": (
+        "it has served only {serving} of the {min_age} days that a model is given",
+        "ele serve há só {serving} dos {min_age} dias que se dão a um modelo",
+    ),
+    "cool-down": (
+        "the last request for another is less than {cool_down} days old",
+        "o último pedido de outro tem menos de {cool_down} dias",
+    ),
+    "retraining waits": (
+        "a request for another is waiting already",
+        "já há um pedido de outro à espera",
+    ),
+    "too few rows": (
+        "too few forecasts can be compared with what came",
+        "poucas previsões podem ser comparadas com o que aconteceu",
+    ),
+    "annotation": (
+        "a note says that these days are not usual",
+        "uma anotação diz que estes dias não são normais",
+    ),
+    "to be mended": (
+        "the readings themselves are at fault",
+        "o problema está nas próprias leituras",
+    ),
+    "asked before": (
+        "this led to no better model before, and it has not grown since",
+        "isto já não levou a um modelo melhor, e não aumentou desde então",
+    ),
+    # what was named
+    "missing feed": (
+        "no readings of {thing} since {since}",
+        "sem leituras de {thing} desde {since}",
+    ),
+    "stuck sensor": (
+        "{thing} has read the same since {since}",
+        "{thing} lê sempre o mesmo desde {since}",
+    ),
+    "unit change": (
+        "{thing} reads in another unit since {since}{factor}",
+        "{thing} lê em outra unidade desde {since}{factor}",
+    ),
+    "level shift": (
+        "{thing} has run at another level since {since}",
+        "{thing} está em outro nível desde {since}",
+    ),
+    "trend break": (
+        "{thing} has had another trend since {since}",
+        "{thing} tem outra tendência desde {since}",
+    ),
+    "variance change": (
+        "{thing} has varied more or less than before since {since}",
+        "{thing} varia mais ou menos que antes desde {since}",
+    ),
+    "phase shift": (
+        "the daily course of {thing} has been shifted in time since {since}",
+        "o curso diário de {thing} está deslocado no tempo desde {since}",
+    ),
+    "slow decay": (
+        "the forecasts of {thing} have grown worse since {since}",
+        "as previsões de {thing} pioram desde {since}",
+    ),
+    "factor": (" (times {value})", " (vezes {value})"),
+    # what raises an alarm
+    "no forecast": (
+        "No live forecast of {thing} was issued in time.",
+        "Nenhuma previsão de {thing} foi emitida a tempo.",
+    ),
+    "no readings": (
+        "Source {thing} has brought no readings for {value}.",
+        "A fonte {thing} não traz leituras há {value}.",
+    ),
+    "monitor not run": (
+        "Nobody has watched the forecasts for {value}: run horizonte monitor.",
+        "Ninguém acompanha as previsões há {value}: execute horizonte monitor.",
+    ),
+    "monitor never run": (
+        "Nobody has ever watched the forecasts: run horizonte monitor.",
+        "Ninguém jamais acompanhou as previsões: execute horizonte monitor.",
+    ),
+    "champion too old": (
+        "The newest data that model {thing} was trained on is {value} days old.",
+        "Os dados mais novos do treino do modelo {thing} têm {value} dias.",
+    ),
+    "retraining failed": (
+        "Retraining {thing} failed: read its last step, mend the cause and ask again.",
+        "O treino {thing} falhou: leia a última etapa, corrija a causa e peça de novo.",
+    ),
+    "retraining harmed": (
+        "Model {thing} forecasts worse than the one before it.",
+        "O modelo {thing} prevê pior que o anterior.",
+    ),
+    "cleared": ("Over: {said}", "Encerrado: {said}"),
+    "days": ("{value} days", "{value} dias"),
+    "hours": ("{value} hours", "{value} horas"),
+}
+
+
+def say(name: str, language: str, **values: object) -> str:
+    """Return message ``name`` in ``language`` with ``values`` in it; KeyError for an unknown one."""
+    return MESSAGES[name][LANGUAGES.index(language)].format(**values)
+
+
+def number(value: float, language: str, *, places: int = 0) -> str:
+    """Return ``value`` with a decimal comma where the language has one."""
+    text = f"{value:.{places}f}"
+    return text.replace(".", ",") if language == "pt-BR" else text
+
+
+def share(value: float, language: str) -> str:
+    """Return ``value`` as a percentage."""
+    return f"{number(100 * value, language)} %"
+
+
+def listed(parts: list[str], language: str, *, most: int = 3) -> str:
+    """Return ``parts`` as one enumeration; beyond ``most`` they are counted."""
+    shown, more = parts[:most], len(parts) - most
+    if more > 0:
+        return say("more", language, named=", ".join(shown), count=more)
+    if len(shown) < 2:
+        return "".join(shown)
+    return say("and", language, first=", ".join(shown[:-1]), last=shown[-1])
+
+
+def span(seconds: float, language: str) -> str:
+    """Return a length of time in whole hours, or days from two on."""
+    hours = seconds / 3600
+    unit, value = ("days", hours / 24) if hours >= 48 else ("hours", hours)
+    return say(unit, language, value=number(value, language))
+
+
+def finding(language: str, *, name: str, thing: str, since: str, size: float | None) -> str:
+    """Return what happened to a series; a name without a message stands for itself."""
+    if name not in MESSAGES:
+        return f"{thing}: {name}, {since[:10]}"
+    factor = ""
+    if size is not None and size > 0:
+        places = 2 if size < 100 else 0
+        factor = say("factor", language, value=number(size, language, places=places))
+    return say(name, language, thing=thing, since=since[:10], factor=factor)
+
+
+def both(name: str, **values: Any) -> tuple[str, str]:
+    """Return message ``name`` in English and in Portuguese, with the same ``values``."""
+    return say(name, "en", **values), say(name, "pt-BR", **values)

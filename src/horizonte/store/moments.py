@@ -1,0 +1,56 @@
+"""Now on the clock of every source, and what it was when something was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import pandas as pd
+
+from horizonte.store.connection import Connection
+
+
+def now(conn: Connection, *, at: datetime | None = None) -> dict[str, pd.Timestamp]:
+    """Return now on the clock of every source that has brought rows.
+
+    With ``at``, an instant of the database's clock, return what now was then: of a wall clock
+    ``at`` itself, of a recording the newest that had come by then; a source that had brought
+    nothing yet is left out.
+    """
+    found = conn.execute(_NOW, {"at": at}).fetchall()
+    return {name: pd.Timestamp(instant) for name, instant in found}
+
+
+def passed(conn: Connection, since: datetime, *, on: Mapping[str, pd.Timestamp]) -> pd.Timedelta:
+    """Return the most time that has passed since an instant of the database's clock.
+
+    It passed ``on`` the clocks of sources, which are given with their now.
+    """
+    then = now(conn, at=since)
+    return max([pd.Timedelta(0), *(at - then[s] for s, at in on.items() if s in then)])
+
+
+def arrivals(
+    conn: Connection, *, at: datetime, most: int = 200
+) -> dict[str, tuple[pd.Timedelta, list[pd.Timestamp]]]:
+    """Return (step, when something new last could be known, newest first) of wall clock sources."""
+    found = conn.execute(_ARRIVALS, {"at": at, "most": most}).fetchall()
+    return {
+        name: (pd.Timedelta(seconds=step), [pd.Timestamp(one) for one in instants])
+        for name, step, instants in found
+    }
+
+
+_ARRIVALS = """SELECT c.name, c.step_seconds, array_agg(b.newest ORDER BY b.newest DESC)
+    FROM source AS c, LATERAL (
+        SELECT DISTINCT newest_available_at AS newest FROM ingest_batch
+        WHERE source = c.name AND newest_available_at <= %(at)s
+        ORDER BY 1 DESC LIMIT %(most)s) AS b
+    WHERE c.clock = 'wall' GROUP BY 1, 2"""
+_NOW = """SELECT b.source, CASE WHEN c.clock = 'wall'
+        THEN greatest(b.newest, date_bin(make_interval(secs => c.step_seconds),
+            coalesce(%(at)s::timestamptz, clock_timestamp()), 'epoch'))
+        ELSE b.newest END
+    FROM (SELECT source, max(newest_available_at) AS newest FROM ingest_batch
+          WHERE %(at)s::timestamptz IS NULL OR closed_at <= %(at)s GROUP BY source) AS b
+    LEFT JOIN source AS c ON c.name = b.source WHERE b.newest IS NOT NULL ORDER BY 1"""

@@ -1,0 +1,295 @@
+"""The decision: a table of cases, and what holds for every evidence whatsoever."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from horizonte import policy as policies
+from horizonte.monitor import brakes, triggers
+from horizonte.monitor.decision import Decision, asked, decide
+from horizonte.monitor.evidence import Drift, Evidence, Named, Retraining, Target
+from horizonte.monitor.levels import Estimate, Window
+
+POLICY = policies.load(Path(__file__).parents[3] / "params.yaml")
+HALF = POLICY.brakes.hysteresis / 2
+
+
+def sure(value: float, reach: float = 0.01) -> Estimate:
+    return Estimate(value, value - reach, value + reach)
+
+
+def window(skill: float = 0.6, c80: float = 0.8, c90: float = 0.9, reach: float = 0.01) -> Window:
+    return Window(2000, 28, sure(skill, reach), sure(c80, reach), sure(c90, reach))
+
+
+GOOD = Target("a", window(), window(), 0.6, "weeks", ("t",))
+CALM = Evidence("m", "2026-03-02T00:00:00+00:00", 60.0, 90.0, (GOOD,))
+
+
+def with_target(**facts: object) -> Evidence:
+    return replace(CALM, targets=(replace(GOOD, **facts),))  # type: ignore[arg-type]
+
+
+BAD = with_target(window=window(0.9), half=window(0.9))
+SLIGHT = with_target(window=window(0.6 * 1.11), half=window(0.6 * 1.11))
+NARROW = with_target(window=window(c80=0.6), half=window(c80=0.6))
+DRIFTED = replace(CALM, drifts=(Drift("a", "residual", ("drift", "drift", "no drift")),))
+ONCE = replace(CALM, drifts=(Drift("a", "residual", ("drift", "no drift", "drift")),))
+STUCK = (Named("a", "stuck sensor", "2026-03-01T00:00:00+00:00"),)
+REFUSED = (Retraining("retrain", 20.0, "refused"),)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "action", "fired", "held"),
+    [
+        (CALM, "keep", (), ()),
+        (BAD, "retrain", ("skill decay: a",), ()),
+        (with_target(half=window(0.9)), "retrain", ("skill decay: a",), ()),  # lately
+        (with_target(window=window(0.9, reach=0.4)), "keep", (), ()),  # may be chance
+        (with_target(window=window(0.65)), "keep", (), ()),  # sure, but little
+        (with_target(half=Window(200, 6, sure(0.9))), "keep", (), ()),  # too few days
+        (NARROW, "recalibrate", ("coverage 80 %: a",), ()),
+        (with_target(window=window(c90=0.75)), "recalibrate", ("coverage 90 %: a",), ()),
+        (with_target(window=window(c80=0.95)), "recalibrate", ("coverage 80 %: a",), ()),
+        (with_target(window=window(c80=0.6, reach=0.3)), "keep", (), ()),
+        (
+            with_target(window=window(0.9, c80=0.6)),
+            "retrain",
+            ("skill decay: a", "coverage 80 %: a"),
+            (),
+        ),
+        (DRIFTED, "retrain", ("residual drift: a",), ()),
+        (ONCE, "keep", (), ()),
+        (
+            replace(ONCE, findings=(Named("a", "level shift", "2026-03-01T00:00:00+00:00"),)),
+            "retrain",
+            ("residual drift: a",),
+            (),
+        ),
+        (replace(CALM, drifts=(Drift("a", "input", ("drift",) * 3),)), "keep", (), ()),
+        (replace(CALM, known_days=366.0), "retrain", ("champion age",), ()),
+        # brakes
+        (replace(BAD, serving_days=13.9), "keep", ("skill decay: a",), ("champion too young",)),
+        (
+            replace(BAD, retrainings=(Retraining("retrain", 13.9, "refused"),)),
+            "keep",
+            ("skill decay: a",),
+            ("cool-down",),
+        ),
+        (
+            replace(BAD, retrainings=(Retraining("recalibrate", 3.0, "promoted"),)),
+            "retrain",
+            ("skill decay: a",),
+            (),
+        ),
+        (
+            replace(NARROW, retrainings=(Retraining("retrain", 3.0, "promoted"),)),
+            "keep",
+            ("coverage 80 %: a",),
+            ("cool-down",),
+        ),
+        (
+            replace(BAD, retrainings=(Retraining("retrain", 40.0, "waiting"),)),
+            "keep",
+            ("skill decay: a",),
+            ("retraining waits",),
+        ),
+        (
+            replace(BAD, annotated=("a",)),
+            "keep",
+            ("skill decay: a",),
+            ("annotation: skill decay: a",),
+        ),
+        (
+            replace(BAD, annotated=("t",)),
+            "keep",
+            ("skill decay: a",),
+            ("annotation: skill decay: a",),
+        ),
+        (replace(BAD, annotated=("other",)), "retrain", ("skill decay: a",), ()),
+        (
+            replace(BAD, findings=STUCK),
+            "keep",
+            ("skill decay: a",),
+            ("to be mended: skill decay: a",),
+        ),
+        (
+            replace(BAD, findings=(Named("t", "stuck sensor", "2025-11-01T00:00:00+00:00"),)),
+            "retrain",  # it was stuck already when the champion was trained
+            ("skill decay: a",),
+            (),
+        ),
+        (
+            with_target(window=Window(100, 28, sure(0.9))),
+            "keep",
+            ("skill decay: a",),
+            ("too few rows: skill decay: a",),
+        ),
+        # hysteresis
+        (
+            replace(SLIGHT, asked=("skill decay: a",), retrainings=REFUSED),
+            "keep",
+            ("skill decay: a",),
+            ("asked before: skill decay: a",),
+        ),
+        (
+            replace(BAD, asked=("skill decay: a",), retrainings=REFUSED),
+            "retrain",
+            ("skill decay: a",),
+            (),
+        ),
+        (
+            replace(
+                SLIGHT,
+                asked=("skill decay: a",),
+                retrainings=(Retraining("retrain", 20, "failed"),),
+            ),
+            "retrain",
+            ("skill decay: a",),
+            (),
+        ),
+    ],
+)
+def test_the_table(
+    evidence: Evidence, action: str, fired: tuple[str, ...], held: tuple[str, ...]
+) -> None:
+    """Each evidence leads to its action, by these triggers, held by these brakes."""
+    found = decide(evidence, POLICY)
+    assert (found.action, found.triggers, found.brakes) == (action, fired, held)
+
+
+def test_one_held_trigger_does_not_hold_another() -> None:
+    """A stuck sensor of one target is no reason to leave another one's decay."""
+    other = replace(GOOD, unique_id="b", window=window(0.9), half=window(0.9), reads=())
+    found = decide(replace(BAD, targets=(*BAD.targets, other), findings=STUCK), POLICY)
+    assert (found.action, found.brakes) == ("retrain", ("to be mended: skill decay: a",))
+    assert "forecasts of b" in found.sentence_en
+    assert "forecasts of a" not in found.sentence_en
+
+
+def test_what_must_be_mended_is_said() -> None:
+    """A stuck sensor is named with its day, in both languages, and nothing is retrained."""
+    found = decide(replace(BAD, findings=STUCK), POLICY)
+    assert found.sentence_en == (
+        "The model stays although the forecasts of a have lost 50 % against the naive forecast: the "
+        "readings themselves are at fault. No retraining mends this: a has read the same since 2026-03-01."
+    )
+    assert "a lê sempre o mesmo desde 2026-03-01" in found.sentence_pt
+
+
+def test_nothing_to_judge_by_is_said() -> None:
+    """A champion whose forecasts have not matured stays, and the sentence says how many there are."""
+    found = decide(with_target(window=Window(96, 2), half=Window()), POLICY)
+    assert "96 of 200 values, from 2 of 7 days" in found.sentence_en
+
+
+def test_a_trigger_that_asked_counts_anew_once_it_has_fallen_back() -> None:
+    """It is remembered while it stays near its threshold, and forgotten below it by hysteresis."""
+    assert asked(SLIGHT, POLICY) == ("skill decay: a",)
+    near = with_target(window=window(0.6 * (1 + 0.1 * (1 - HALF))), half=window())
+    assert decide(near, POLICY).triggers == ()
+    assert asked(replace(near, asked=("skill decay: a",)), POLICY) == ("skill decay: a",)
+    far = with_target(window=window(0.6 * (1 + 0.1 * (1 - 4 * HALF))), half=window())
+    assert asked(replace(far, asked=("skill decay: a",)), POLICY) == ()
+
+
+def test_what_was_held_has_not_asked() -> None:
+    """A trigger that a brake held is no request, so it is not held against it later."""
+    assert asked(replace(BAD, annotated=("a",)), POLICY) == ()
+    assert asked(replace(BAD, serving_days=1.0), POLICY) == ()
+
+
+reals = st.floats(allow_nan=False, allow_infinity=False)
+some = st.floats(min_value=0, max_value=2)
+estimates = st.none() | st.builds(
+    lambda v, r: Estimate(v, v - r, v + r), some, st.floats(min_value=0, max_value=0.3)
+)
+windows = st.builds(
+    Window, st.integers(0, 5000), st.integers(0, 30), estimates, estimates, estimates
+)
+names = st.sampled_from(["a", "b", "c", ""])
+statuses = st.lists(st.sampled_from(["drift", "no drift", "not testable"]), max_size=4).map(tuple)
+evidences = st.builds(
+    Evidence,
+    st.text(max_size=5),
+    st.just(CALM.as_of),
+    st.floats(min_value=0, max_value=1000),
+    st.floats(min_value=0, max_value=1000),
+    st.lists(
+        st.builds(
+            Target,
+            names,
+            windows,
+            windows,
+            some,
+            st.sampled_from(["weeks", "training", "naive"]),
+            st.lists(names, max_size=2).map(tuple),
+        ),
+        max_size=4,
+    ).map(tuple),
+    st.lists(
+        st.builds(Drift, names, st.sampled_from(["input", "target", "residual"]), statuses),
+        max_size=4,
+    ).map(tuple),
+    st.lists(
+        st.builds(
+            Named,
+            names,
+            st.sampled_from(["missing feed", "stuck sensor", "unit change", "level shift", "new"]),
+            st.just(CALM.as_of),
+            st.none() | reals,
+        ),
+        max_size=4,
+    ).map(tuple),
+    st.lists(names, max_size=2).map(tuple),
+    st.lists(
+        st.builds(
+            Retraining,
+            st.sampled_from(["recalibrate", "retrain"]),
+            st.floats(min_value=0, max_value=100),
+            st.sampled_from(["waiting", "promoted", "refused", "failed"]),
+        ),
+        max_size=2,
+    ).map(tuple),
+    st.lists(names.map(lambda n: f"skill decay: {n}"), max_size=2).map(tuple),
+)
+
+
+@given(evidences)
+def test_whatever_the_evidence(evidence: Evidence) -> None:
+    """It never fails, acts only for a trigger that nothing holds, and never through a brake."""
+    found = decide(evidence, POLICY)
+    assert found.sentence_en.endswith(".")
+    assert found.sentence_pt.endswith(".")
+    if found.action == "keep":
+        return
+    whole = {brakes.YOUNG, brakes.COOLING, brakes.WAITING} & set(found.brakes)
+    assert not whole
+    assert evidence.serving_days >= POLICY.brakes.min_age / pd.Timedelta(days=1)
+    assert not [r for r in evidence.retrainings if r.outcome == "waiting"]
+    held = {b.partition(": ")[2] for b in found.brakes}
+    assert set(found.triggers) - held
+    fired = triggers.found(evidence, POLICY.triggers)
+    free = [t for t in fired if t.strength >= 1 and t.key not in held]
+    assert found.action in {t.wants for t in free}
+    for trigger in free:
+        assert trigger.unique_id not in set(evidence.annotated) | brakes.broken(evidence)
+
+
+@given(evidences)
+def test_evidence_is_kept_without_loss(evidence: Evidence) -> None:
+    """Through JSON and back it is equal, so that every decision can be made again."""
+    assert Evidence.from_json(json.loads(json.dumps(evidence.to_json()))) == evidence
+
+
+def test_equal_evidence_gives_an_equal_decision() -> None:
+    """The decision depends on nothing else."""
+    first: Decision = decide(BAD, POLICY)
+    assert decide(Evidence.from_json(BAD.to_json()), POLICY) == first

@@ -1,0 +1,63 @@
+"""The message catalogue: both languages say the same, and everything can be said."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from horizonte.monitor import absence, brakes, words
+
+
+def fields(text: str) -> set[str]:
+    """The placeholders of a message."""
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("name", sorted(words.MESSAGES))
+def test_both_languages_have_every_message(name: str) -> None:
+    """Each message stands in both languages, with the same placeholders, and is not the same text."""
+    english, portuguese = words.MESSAGES[name]
+    assert fields(english) == fields(portuguese)
+    assert english.strip()
+    assert portuguese.strip()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(n for n in absence.NAMES),
+        *brakes.MEND,
+        *(brakes.YOUNG, brakes.COOLING, brakes.WAITING),
+        *(brakes.FEW, brakes.ANNOTATED, brakes.BROKEN, brakes.ASKED),
+    ],
+)
+def test_every_name_has_a_message(name: str) -> None:
+    """What the loop can name, it can say."""
+    assert name in words.MESSAGES
+
+
+def test_enumerations_stay_short() -> None:
+    """Two are joined by a word; of many, three are named and the others counted."""
+    assert words.listed([], "en") == ""
+    assert words.listed(["a"], "en") == "a"
+    assert words.listed(["a", "b", "c"], "pt-BR") == "a, b e c"
+    assert words.listed(list("abcde"), "en") == "a, b, c and 2 more"
+
+
+def test_numbers_follow_the_language() -> None:
+    """Portuguese has a decimal comma."""
+    assert words.number(1.25, "en", places=2) == "1.25"
+    assert words.number(1.25, "pt-BR", places=2) == "1,25"
+    assert words.span(3600 * 5, "pt-BR") == "5 horas"
+    assert words.span(3600 * 72, "en") == "3 days"
+
+
+def test_a_factor_is_told_where_it_is_known() -> None:
+    """A unit change says by how much."""
+    facts = {"name": "unit change", "thing": "a", "since": "2026-01-02T00:00:00+00:00"}
+    assert words.finding("en", **facts, size=1.8) == (
+        "a reads in another unit since 2026-01-02 (times 1.80)"
+    )
+    assert "(vezes 1,80)" in words.finding("pt-BR", **facts, size=1.8)
+    assert "times" not in words.finding("en", **facts, size=None)
