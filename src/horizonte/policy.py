@@ -37,6 +37,7 @@ class Brakes(Section):
 
     min_age: Duration = Field(description="a champion younger than this is kept")
     cool_down: Duration = Field(description="time between two retrainings")
+    learn: Duration = Field(description="a named change younger than this is not learnt yet")
     hysteresis: float = Field(ge=0, description="share of a threshold that must be passed again")
     min_rows: int = Field(ge=1, description="mature rows without which nothing is decided")
 

@@ -15,7 +15,7 @@ from horizonte import clock, freq, paths
 from horizonte.embedded import services
 from horizonte.errors import Fault
 from horizonte.ingest import watch as watching
-from horizonte.loop import monitor
+from horizonte.loop import helped, monitor
 from horizonte.loop.monitor import Outcome
 from horizonte.serve import alarms, webhook
 from horizonte.serve.bucket import Bucket
@@ -53,9 +53,10 @@ class Watch:
 
 def once() -> str:
     """Monitor the champion and return what came of it, for people."""
+    root = paths.project_root()
     with connect() as conn:
-        done = monitor.run(conn, root=paths.project_root(), bucket=_bucket)
-        lines = [_said(done)]
+        lines = helped.look(conn, root)
+        lines.append(_said(monitor.run(conn, root=root, bucket=_bucket)))
         lines += [f"alarm {r.state}: {r.sentence_en}" for r in alarms.look(conn, now=clock.now())]
         try:
             webhook.deliver(conn)

@@ -47,29 +47,37 @@ def weigh(standing: Standing, rows: Rows, *, root: Path, policy: Policy) -> Weig
     said = _residuals(standing, rows, root)
     usual = comparable(rows.values, rows.noted)
     window = policy.monitor.window
-    inputs = inputs_drift(usual, series=standing.series, window=window)
+    rate = policy.monitor.false_alarms
+    inputs = inputs_drift(usual, series=standing.series, window=window, rate=rate)
     behind = [_behind(said, n) for n in range(policy.triggers.drift_windows + 1)]
-    looks = [{p.comparison.column: p for p in residual_drift(s, window=window)} for s in behind]
+    looks = [
+        {p.comparison.column: p for p in residual_drift(s, window=window, rate=rate)}
+        for s in behind
+    ]
     targets = set(standing.targets)
+    found = detect.detect(
+        rows.values,
+        said.assign(residual=said["y"] - said["mean"])[["unique_id", "cutoff", "ds", "residual"]],
+        series=standing.series,
+        now=standing.now,
+        policy=policy.monitor,
+    )
+    changed = {f.unique_id: pd.Timestamp(f.since) for f in found}
+    recent = _recent(standing, rows, window)
     return Weighed(
         _scores(standing, rows),
-        recent := _recent(standing, rows, window),
-        tuple(_target(t, recent, standing, rows=rows, window=window) for t in standing.targets),
+        recent,
+        tuple(
+            _target(t, standing, rows, own=recent[recent["unique_id"] == t], changed=changed.get(t))
+            for t in standing.targets
+        ),
         {
             "input": [p for p in inputs if p.comparison.column not in targets],
             "target": [p for p in inputs if p.comparison.column in targets],
             "residual": list(looks[0].values()),
         },
         {t: [_status(look[t]) for look in looks[1:] if t in look] for t in looks[0]},
-        detect.detect(
-            rows.values,
-            said.assign(residual=said["y"] - said["mean"])[
-                ["unique_id", "cutoff", "ds", "residual"]
-            ],
-            series=standing.series,
-            now=standing.now,
-            policy=policy.monitor,
-        ),
+        found,
     )
 
 
@@ -141,18 +149,28 @@ def _recent(standing: Standing, rows: Rows, window: pd.Timedelta) -> pd.DataFram
 
 
 def _target(
-    name: str, recent: pd.DataFrame, standing: Standing, *, rows: Rows, window: pd.Timedelta
+    name: str,
+    standing: Standing,
+    rows: Rows,
+    *,
+    own: pd.DataFrame,
+    changed: pd.Timestamp | None,
 ) -> Target:
-    own = recent[recent["unique_id"] == name]
+    """Return what ``own``, the window's rows, say, beside what was usual before the window.
+
+    Weeks after a named change are no measure of what is usual.
+    """
     facts = standing.series.set_index("unique_id").loc[name]
     begins = min(own["ds"], default=standing.now[name])
+    middle = begins + (standing.now[name] - begins) / 2
+    begins = begins if changed is None else min(begins, changed)
     weekly = _own_weeks(name, standing.version, rows, until=begins)
     mase = dict(standing.card.get("scores", {})).get(name, {}).get("mase")
     reference, of = (weekly, "weeks") if weekly else (mase, "training") if mase else (1.0, "naive")
     return Target(
         name,
         levels.measure(own),
-        levels.measure(own[own["cutoff"] >= standing.now[name] - window / 2]),
+        levels.measure(own[own["cutoff"] >= middle]),
         float(reference),
         cast("Literal['weeks', 'training', 'naive']", of),
         tuple(map(str, facts["covariates"])),

@@ -11,6 +11,7 @@ from horizonte.policy import Brakes
 MEND = ("missing feed", "stuck sensor", "unit change")  # no retraining helps
 YOUNG, COOLING, WAITING = "champion too young", "cool-down", "retraining waits"
 FEW, ANNOTATED, BROKEN, ASKED = "too few rows", "annotation", "to be mended", "asked before"
+RECENT = "too recent"
 _DAY = pd.Timedelta(days=1)
 
 
@@ -45,6 +46,8 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
         return ANNOTATED
     if read & broken(evidence):
         return BROKEN
+    if trigger.wants == "retrain" and _recent(trigger, evidence, policy):
+        return RECENT
     asked = trigger.key in evidence.asked and _refused(evidence)
     if asked and trigger.strength < 1 + policy.hysteresis:
         return ASKED
@@ -65,6 +68,17 @@ def broken(evidence: Evidence) -> set[str]:
 def judged(target: Target, policy: Brakes) -> bool:
     """Return whether a target has enough mature rows to be judged by."""
     return target.window.rows >= policy.min_rows and target.window.days >= LEAST_DAYS
+
+
+def _recent(trigger: Trigger, evidence: Evidence, policy: Brakes) -> bool:
+    """Return whether what changed is too recent: some days after it train, later ones judge."""
+    now = pd.Timestamp(evidence.as_of)
+    return any(
+        f.unique_id == trigger.unique_id
+        and f.name not in MEND
+        and now - pd.Timestamp(f.since) < policy.learn
+        for f in evidence.findings
+    )
 
 
 def _refused(evidence: Evidence) -> bool:

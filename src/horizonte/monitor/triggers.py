@@ -37,7 +37,11 @@ class Trigger:
 def found(evidence: Evidence, policy: Triggers) -> list[Trigger]:
     """Return every trigger that can be judged, whatever its strength."""
     shifted = {f.unique_id for f in evidence.findings if f.name in SHIFTS}
-    made = [t for target in evidence.targets for t in _of_target(target, policy)]
+    made = [
+        t
+        for target in evidence.targets
+        for t in _of_target(target, policy, shifted=target.unique_id in shifted)
+    ]
     for drift in (d for d in evidence.drifts if d.kind == "residual"):
         run = next((i for i, s in enumerate(drift.statuses) if s != "drift"), len(drift.statuses))
         # A shift that was named is a second witness: one window is enough.
@@ -48,11 +52,14 @@ def found(evidence: Evidence, policy: Triggers) -> list[Trigger]:
     return made
 
 
-def _of_target(target: Target, policy: Triggers) -> Iterator[Trigger]:
+def _of_target(target: Target, policy: Triggers, *, shifted: bool) -> Iterator[Trigger]:
     seen = [w for w in (target.window, target.half) if w.days >= LEAST_DAYS]
     skills = [w.skill for w in seen if w.skill is not None]
     if skills and target.reference > 0:
-        lost = max((_lost(s, target.reference), s.value / target.reference - 1) for s in skills)
+        lost = max(
+            (_lost(s, target.reference, sure=shifted), s.value / target.reference - 1)
+            for s in skills
+        )
         yield Trigger(SKILL, target.unique_id, "retrain", lost[0] / policy.skill_decay, lost[1])
     off = [
         (_off(level, value), value.value, level)
@@ -66,9 +73,12 @@ def _of_target(target: Target, policy: Triggers) -> Iterator[Trigger]:
         yield Trigger(kind, target.unique_id, "recalibrate", distance / policy.coverage, value)
 
 
-def _lost(skill: Estimate, reference: float) -> float:
-    """Return the share of skill that was lost; 0 while its uncertainty holds the reference."""
-    return skill.value / reference - 1 if skill.low > reference else 0.0
+def _lost(skill: Estimate, reference: float, *, sure: bool) -> float:
+    """Return the share of skill that was lost; 0 while its uncertainty holds the reference.
+
+    Where a shift was named (``sure``) that is the second witness, and the loss itself counts.
+    """
+    return skill.value / reference - 1 if sure or skill.low > reference else 0.0
 
 
 def _off(level: float, seen: Estimate) -> float:

@@ -81,6 +81,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "the readings themselves are at fault",
         "o problema está nas próprias leituras",
     ),
+    "too recent": (
+        "the change is too recent: days after it must train a model, and later ones judge it",
+        "a mudança é recente demais: os dias seguintes a ela devem treinar um modelo, e os posteriores julgá-lo",
+    ),
     "asked before": (
         "this led to no better model before, and it has not grown since",
         "isto já não levou a um modelo melhor, e não aumentou desde então",

@@ -18,7 +18,7 @@ from horizonte.pipeline import files, shell
 from horizonte.prepare.comparable import comparable, in_force
 from horizonte.report import drift, index, plots
 from horizonte.report.index import Entry
-from horizonte.report.windows import Pair, compare
+from horizonte.report.windows import FALSE_ALARMS, Pair, compare
 
 logger = logging.getLogger(__name__)
 INPUTS, RESIDUALS, QUALITY = "drift_inputs.html", "drift_residuals.html", "quality.html"
@@ -59,7 +59,11 @@ def run(*, root: Path) -> dict[str, Any]:
 
 
 def inputs_drift(
-    prepared: pd.DataFrame, *, series: pd.DataFrame, window: pd.Timedelta
+    prepared: pd.DataFrame,
+    *,
+    series: pd.DataFrame,
+    window: pd.Timedelta,
+    rate: float = FALSE_ALARMS,
 ) -> list[Pair]:
     """Return the comparison of every prepared series with its season.
 
@@ -76,15 +80,17 @@ def inputs_drift(
         meta = facts.loc[str(name)]
         end = newest.get(str(meta["source"])) or own.index[-1]
         grid = pd.date_range(own.index[0], end, freq=freq.step(str(meta["freq"])))
-        pairs.append(compare(str(name), own.reindex(grid), window=window))
+        pairs.append(compare(str(name), own.reindex(grid), window=window, rate=rate))
     return pairs
 
 
-def residual_drift(backtest: pd.DataFrame, *, window: pd.Timedelta) -> list[Pair]:
+def residual_drift(
+    backtest: pd.DataFrame, *, window: pd.Timedelta, rate: float = FALSE_ALARMS
+) -> list[Pair]:
     """Return the comparison of what was forecast wrong lately with what was before, by cutoff."""
     rows = backtest.assign(residual=backtest["y"] - backtest["mean"])
     return [
-        compare(str(u), own.set_index("cutoff")["residual"], window=window)
+        compare(str(u), own.set_index("cutoff")["residual"], window=window, rate=rate)
         for u, own in rows.groupby("unique_id")
     ]
 

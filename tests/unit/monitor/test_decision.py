@@ -53,6 +53,21 @@ REFUSED = (Retraining("retrain", 20.0, "refused"),)
         (BAD, "retrain", ("skill decay: a",), ()),
         (with_target(half=window(0.9)), "retrain", ("skill decay: a",), ()),  # lately
         (with_target(window=window(0.9, reach=0.4)), "keep", (), ()),  # may be chance
+        (  # a shift that was named is the second witness
+            replace(
+                with_target(window=window(0.9, reach=0.4)),
+                findings=(Named("a", "phase shift", "2026-02-01T00:00:00+00:00"),),
+            ),
+            "retrain",
+            ("skill decay: a",),
+            (),
+        ),
+        (
+            replace(BAD, findings=(Named("a", "phase shift", "2026-02-20T00:00:00+00:00"),)),
+            "keep",
+            ("skill decay: a",),
+            ("too recent: skill decay: a",),
+        ),
         (with_target(window=window(0.65)), "keep", (), ()),  # sure, but little
         (with_target(half=Window(200, 6, sure(0.9))), "keep", (), ()),  # too few days
         (NARROW, "recalibrate", ("coverage 80 %: a",), ()),
@@ -68,7 +83,7 @@ REFUSED = (Retraining("retrain", 20.0, "refused"),)
         (DRIFTED, "retrain", ("residual drift: a",), ()),
         (ONCE, "keep", (), ()),
         (
-            replace(ONCE, findings=(Named("a", "level shift", "2026-03-01T00:00:00+00:00"),)),
+            replace(ONCE, findings=(Named("a", "level shift", "2026-02-01T00:00:00+00:00"),)),
             "retrain",
             ("residual drift: a",),
             (),
