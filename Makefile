@@ -36,6 +36,9 @@ demo: $(STAMP)  ## everything on real data, then serve until Ctrl-C (DETACH=1 re
 down: $(STAMP)  ## stop every service that was started here
 	@$(BIN)/horizonte down
 
+turn: $(STAMP)  ## one whole turn of the loop on the sample, in minutes
+	@$(BIN)/horizonte turn
+
 live: $(STAMP)  ## live readings on the sample: devices, consumer, forecasts, until Ctrl-C
 	@$(BIN)/horizonte live
 
@@ -77,4 +80,4 @@ lock: $(STAMP)  ## resolve requirements anew (needs a package index)
 clean:  ## remove the environment and everything that can be made again
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup demo down live lab test torture check format bench lock clean
+.PHONY: help setup demo down live turn lab test torture check format bench lock clean

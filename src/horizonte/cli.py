@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from horizonte import cli_keys, cli_live, cli_loop, cli_models, cli_service, log
+from horizonte import cli_keys, cli_live, cli_loop, cli_models, cli_retrain, cli_service, log
 from horizonte.config import settings
 from horizonte.errors import Fault
 
@@ -18,6 +18,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__d
 app.add_typer(cli_live.app)
 app.add_typer(cli_service.app)
 app.add_typer(cli_loop.app)
+app.add_typer(cli_retrain.app)
 app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_models.app, name="models")
 out = Console(soft_wrap=True)

@@ -6,7 +6,6 @@ database of the user's own project are never touched.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import pandas as pd
 import yaml
 from rich.console import Console
 
-from horizonte import clock, paths
+from horizonte import clock, paths, stage
 from horizonte.config import settings
 from horizonte.errors import ServiceFault
 from horizonte.replay import recording, shift
@@ -28,7 +27,6 @@ SOURCE = "vic"
 HISTORY = pd.Timedelta("P400D")
 PLAYED = pd.Timedelta("P2D")
 RECORDING, PAST = "recording.csv", "history.csv"
-CLI = "from horizonte.cli import main; main()"
 out = Console(soft_wrap=True, highlight=False)
 
 
@@ -41,9 +39,8 @@ def run(*, speed: float = 600.0, seconds: float | None = None) -> None:
     place = settings().home_folder() / "live"
     project = _clone(root, place / "project")
     start = _history(root, project)
-    env = {k: v for k, v in os.environ.items() if not k.startswith("HORIZONTE_")}
-    env |= {"HORIZONTE_HOME": str(place / "home"), "HORIZONTE_PORT": "0"}
-    env["HORIZONTE_ISSUE"] = "off"  # the one that is started below is to be seen at work
+    # The issuer that is started below is to be seen at work.
+    env = stage.environment(place / "home") | {"HORIZONTE_ISSUE": "off"}
     try:
         for says, *command in (
             ("Start database, bucket and broker of its own", "up"),
@@ -53,10 +50,10 @@ def run(*, speed: float = 600.0, seconds: float | None = None) -> None:
             ("Start the forecast service", "serve", "--detach"),
         ):
             out.print(f"[bold]▸ {says}[/bold]")
-            _command(command, project, env, check=True)
+            stage.command(command, project, env)
         _play(project, env, start=start, speed=speed, seconds=seconds)
     finally:
-        _command(["down"], project, env, check=False)
+        stage.command(["down"], project, env, check=False)
 
 
 def _play(
@@ -90,8 +87,7 @@ def _clone(root: Path, project: Path) -> Path:
         raise ServiceFault(
             "data/models/model", "absent", "there", "run `make demo` or `dvc repro` first"
         )
-    shutil.rmtree(project, ignore_errors=True)
-    subprocess.run(["git", "clone", "--quiet", str(root), str(project)], check=True)
+    stage.clone(root, project)
     shutil.copytree(model, project / "data/models/model")
     return project
 
@@ -116,18 +112,6 @@ def _history(root: Path, project: Path) -> pd.Timestamp:
     return start
 
 
-def _command(command: list[str], project: Path, env: dict[str, str], *, check: bool) -> None:
-    argv = [sys.executable, "-c", CLI, *command]
-    done = subprocess.run(argv, cwd=project, env=env, check=False)
-    if check and done.returncode:
-        raise ServiceFault(
-            f"horizonte {' '.join(command)}",
-            f"exit code {done.returncode}",
-            "a success",
-            "read what it says above",
-        )
-
-
 @contextmanager
 def _background(
     commands: list[list[str]], project: Path, env: dict[str, str]
@@ -135,7 +119,7 @@ def _background(
     running: list[subprocess.Popen[bytes]] = []
     try:
         for command in commands:
-            argv = [sys.executable, "-c", CLI, *command]
+            argv = [sys.executable, "-c", stage.CLI, *command]
             # A session of its own: Ctrl-C reaches us first, and we stop them in order.
             running.append(subprocess.Popen(argv, cwd=project, env=env, start_new_session=True))
         yield running

@@ -9,6 +9,7 @@ from typing import Any
 
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.errors import ModelFault
+from horizonte.serve import champion
 from horizonte.serve import folder as model_folder
 from horizonte.serve.bucket import Bucket
 from horizonte.serve.champion import PREFIX
@@ -26,24 +27,28 @@ def publish(
     why: str,
     by: str = "operator",
     evidence: Mapping[str, Any] | None = None,
+    over: str | None = None,
 ) -> str:
     """Put ``folder`` under ``models/<sha256>/``, make it the champion and return its version.
 
     The version is the hash of every file's path and hash, so the same bytes are the same
     version: a second call changes nothing. Files come first, ``card.json`` last, then the
     version is registered, on which services make it ready, then the pointer moves: killed
-    between any two steps, the old champion serves and the next call finishes. Raises ModelFault
-    for a folder that differs from its card, or a bucket that holds other bytes under this hash;
-    StoreFault when bucket or database does not answer.
+    between any two steps, the old champion serves and the next call finishes. ``over`` is the
+    champion that this one was compared with. Raises ModelFault for a folder that differs from its
+    card, or a bucket that gives other bytes under this hash; StoreFault when bucket or database
+    does not answer, or ``over`` is the champion no more.
     """
     version, card = model_folder.verified(folder)
-    upload(Bucket.of(s3), folder, version)
+    bucket = Bucket.of(s3)
+    upload(bucket, folder, version)
+    champion.contents(version, bucket)  # read back: what services will fetch is what was gated
     current = promotions.current_promotion(conn)
     if current is not None and current.sha256 == version:
         logger.info("model %s is the champion already", version)
         return version
     promotions.register_model(conn, version, uri=f"s3://{s3.bucket}/{PREFIX}/{version}/", card=card)
-    promotions.promote(conn, version, why, by=by, evidence=evidence)
+    promotions.promote(conn, version, why, by=by, evidence=evidence, over=over)
     logger.info("model %s is the champion: %s", version, why)
     return version
 

@@ -132,7 +132,7 @@ def _fetch(version: str, bucket: Bucket, target: Path) -> None:
     """Download ``version`` beside ``target`` and put it there in one rename."""
     draft = target.with_name(f".{version}.{uuid4().hex}")
     try:
-        for path, content in _contents(version, bucket):
+        for path, content in contents(version, bucket):
             (draft / path).parent.mkdir(parents=True, exist_ok=True)
             (draft / path).write_bytes(content)
         _put(draft, target, version)
@@ -154,7 +154,8 @@ def _put(draft: Path, target: Path, version: str) -> None:
             raise
 
 
-def _contents(version: str, bucket: Bucket) -> list[tuple[str, bytes]]:
+def contents(version: str, bucket: Bucket) -> list[tuple[str, bytes]]:
+    """Return every file of ``version`` as the bucket gives it, checked; raise ModelFault."""
     card = bucket.get(f"{PREFIX}/{version}/{model_folder.CARD}")
     files = model_folder.listed(card)
     if model_folder.identity(files) != version:

@@ -11,6 +11,7 @@ from typing import Any
 
 from horizonte.errors import DataFault
 from horizonte.serve.instants import bounded
+from horizonte.store.browse import Row
 
 
 def written(key: object) -> str:
@@ -28,6 +29,12 @@ def read(cursor: str | None, kind: Callable[[Any], Any]) -> Any:
     except (ValueError, TypeError, binascii.Error):
         fix = "send it as it came, or leave it out to begin anew"
         raise DataFault("cursor", cursor[:60], "one that a page before gave", fix) from None
+
+
+def page(found: list[Row], limit: int, key: Callable[[Row], Any]) -> tuple[list[Row], str | None]:
+    """Return at most ``limit`` rows, and the cursor after them where there are more."""
+    rows = found[:limit]
+    return rows, written(key(rows[-1])) if len(found) > limit else None
 
 
 def instant(text: object) -> datetime:

@@ -72,8 +72,30 @@ _NOTE = {
     "note": "Christmas",
     "available_at": "2014-12-31T13:30:00Z",
 }
+_RETRAINING = {
+    "run_id": 1,
+    "action": "retrain",
+    "why": "the plant was rebuilt",
+    "requested_by": "service",
+    "verdict_id": None,
+    "requested_at": "2026-11-25T23:20:00Z",
+    "state": "waiting",
+}
+_VERDICT = {
+    "verdict_id": 1,
+    "model_version": _VERSION,
+    "as_of": "2026-11-25T23:00:00Z",
+    "action": "keep",
+    "triggers": [],
+    "brakes": [],
+    "sentence_en": "The model is kept: it forecasts as well as before.",
+    "sentence_pt": "O modelo fica: prevê tão bem quanto antes.",
+    "report": "reports/monitoring/2026-11-25/index.html",
+    "recorded_at": "2026-11-25T23:15:10Z",
+}
 
 PARAMETERS: dict[str, Any] = {
+    "number": 1,
     "unique_id": "vic/demand_mw",
     "run_id": 1,
     "version": _VERSION[:8],
@@ -167,4 +189,25 @@ ANSWERS: dict[str, Any] = {
         "rows": [{"outcome": "added"}],
     },
     "AnnotationList": {"annotations": [_NOTE]},
+    "Retraining": _RETRAINING,
+    "RetrainingWhole": {
+        **_RETRAINING,
+        "steps": [
+            {"step": "started", "detail": {"again": 0}, "recorded_at": "2026-11-25T23:20:01Z"}
+        ],
+    },
+    "RetrainingsPage": {"retrainings": [_RETRAINING], "next": None},
+    "VerdictsPage": {"verdicts": [_VERDICT], "next": None},
+    "Verdict": {**_VERDICT, "drift": [], "findings": [], "evidence": {}, "policy": {}},
+    "AlarmList": {
+        "alarms": [
+            {
+                "name": "no readings",
+                "thing": "vic",
+                "sentence_en": "Nothing has come from vic for 6 hours.",
+                "sentence_pt": "Nada chegou de vic há 6 horas.",
+                "raised_at": "2026-11-25T23:15:10Z",
+            }
+        ]
+    },
 }

@@ -23,7 +23,8 @@ OPEN = frozenset({"/", "/livez", "/readyz", "/healthz", "/docs", "/docs.js", "/d
 OPEN_UNDER = ("/problems/", "/static_content/")
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 READING_POSTS = frozenset({"/forecast"})
-ADMIN_UNDER = ("/retrain", "/admin")
+ADMIN_UNDER = ("/admin",)
+RETRAIN = "/retrain"
 _LEVEL = {scope: level for level, scope in enumerate(keys.SCOPES)}
 _BEARER = b"bearer "
 
@@ -113,7 +114,7 @@ def scope_of(method: str, path: str) -> str | None:
     What changes something needs ``write`` unless it is known to read, so that an address that
     this table has not heard of is not left open.
     """
-    if path.startswith(ADMIN_UNDER):
+    if path.startswith(ADMIN_UNDER) or (path == RETRAIN and method not in READS):
         return "admin"
     if method in READS:
         return None if path in OPEN or path.startswith(OPEN_UNDER) else "read"

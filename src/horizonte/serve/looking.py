@@ -37,7 +37,7 @@ def list_series(
 ) -> schemas.SeriesList:
     """List registered series: grid, unit, what forecasts them, newest reading and forecast."""
     answers = _answers(request)
-    return _linked(request, response, answers.read(reading.series, asked, answers.champion()))
+    return linked(request, response, answers.read(reading.series, asked, answers.champion()))
 
 
 def one_series(request: Request, unique_id: str) -> schemas.SeriesEntry:
@@ -53,7 +53,7 @@ def list_readings(
     asked: Annotated[out.ReadingsAsked, Query()],
 ) -> out.ReadingsPage:
     """List readings of a series, oldest first: as they came, as of an instant, or the clean grid."""
-    return _linked(request, response, _answers(request).read(reading.readings, unique_id, asked))
+    return linked(request, response, _answers(request).read(reading.readings, unique_id, asked))
 
 
 def list_vintages(
@@ -63,7 +63,7 @@ def list_vintages(
     asked: Annotated[out.VintagesAsked, Query()],
 ) -> out.VintagesPage:
     """List what was forecast for a series, newest first, without the rows."""
-    return _linked(request, response, _answers(request).read(reading.vintages, unique_id, asked))
+    return linked(request, response, _answers(request).read(reading.vintages, unique_id, asked))
 
 
 def one_vintage(request: Request, unique_id: str, run_id: int) -> out.Vintage:
@@ -81,7 +81,7 @@ def one_model(request: Request, version: str) -> out.Model:
     return _answers(request).read(reading.model, version)
 
 
-def _linked(request: Request, response: Response, page: Page) -> Page:
+def linked(request: Request, response: Response, page: Page) -> Page:
     """Return ``page`` with a Link header to the next one where there is one."""
     if further := getattr(page, "next", None):
         kept = {name: v for name, v in request.query_params.items() if name != "cursor"}

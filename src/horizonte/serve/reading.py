@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from typing import Any, get_args
 
 from horizonte.errors import DataFault, NotFound
@@ -26,7 +25,7 @@ def series(conn: Connection, asked: out.SeriesAsked, champion: Champion | None) 
     span = Span(asked.limit + 1, after=cursors.read(asked.cursor, cursors.name))
     role = None if asked.role == "any" else asked.role
     found = browse.series(conn, span, role=role, source=asked.source)
-    rows, further = _page(found, asked.limit, lambda row: row["unique_id"])
+    rows, further = cursors.page(found, asked.limit, lambda row: row["unique_id"])
     entries = [entry(row, champion) for row in rows]
     version = champion.version if champion else None
     return SeriesList(model_version=version, series=entries, next=further)
@@ -66,7 +65,7 @@ def readings(conn: Connection, unique_id: str, asked: out.ReadingsAsked) -> out.
         found = browse.readings(conn, unique_id, span, as_of=asked.as_of)
     else:
         found = browse.prepared(conn, unique_id, span)
-    rows, further = _page(found, asked.limit, lambda row: row["ds"])
+    rows, further = cursors.page(found, asked.limit, lambda row: row["ds"])
     return out.ReadingsPage(
         unique_id=unique_id,
         kind=asked.kind,
@@ -83,7 +82,7 @@ def vintages(conn: Connection, unique_id: str, asked: out.VintagesAsked) -> out.
     span = Span(asked.limit + 1, asked.start, asked.end, after)
     wanted = PURPOSES if asked.purpose == "any" else (asked.purpose,)
     found = browse.vintages(conn, unique_id, span, purposes=wanted)
-    rows, further = _page(found, asked.limit, lambda row: row["run_id"])
+    rows, further = cursors.page(found, asked.limit, lambda row: row["run_id"])
     entries = [out.VintageEntry(**_told(row)) for row in rows]
     return out.VintagesPage(unique_id=unique_id, vintages=entries, next=further)
 
@@ -147,9 +146,3 @@ def _version(row: Row) -> dict[str, Any]:
         "last_promoted_at": row["last_promoted_at"],
         "champion": bool(row["champion"]),
     }
-
-
-def _page(found: list[Row], limit: int, key: Callable[[Row], Any]) -> tuple[list[Row], str | None]:
-    """Return at most ``limit`` rows, and the cursor after them where there are more."""
-    rows = found[:limit]
-    return rows, cursors.written(key(rows[-1])) if len(found) > limit else None

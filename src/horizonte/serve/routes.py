@@ -20,6 +20,7 @@ from horizonte.serve import (
     explaining,
     kinds,
     looking,
+    loop_routes,
     problems,
     schemas,
     stored_route,
@@ -43,6 +44,7 @@ def create() -> FastAPI:
     looking.add(app)
     doors.add(app)
     explaining.add(app)
+    loop_routes.add(app)
     stored_route.add(app)
     app.get("/models/current", tags=["models"])(current_model)
     looking.add_models(app)

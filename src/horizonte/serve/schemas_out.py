@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from horizonte.serve.instants import Instant
 
 Purpose = Literal["live", "what_if", "replay", "shadow", "backtest"]
-_CURSOR = Field(None, max_length=400, description="next of the page before")
+CURSOR = Field(None, max_length=400, description="next of the page before")
 
 
 class Asked(BaseModel):
@@ -25,7 +25,7 @@ class SeriesAsked(Asked):
     role: Literal["target", "covariate", "any"] = "target"
     source: str | None = Field(None, max_length=200, description="of this source alone")
     limit: int = Field(1_000, ge=1, le=5_000)
-    cursor: str | None = _CURSOR
+    cursor: str | None = CURSOR
 
 
 class ReadingsAsked(Asked):
@@ -36,7 +36,7 @@ class ReadingsAsked(Asked):
     end: Instant | None = Field(None, description="ds before it")
     as_of: Instant | None = Field(None, description="as known at this instant; raw only")
     limit: int = Field(1_000, ge=1, le=5_000)
-    cursor: str | None = _CURSOR
+    cursor: str | None = CURSOR
 
 
 class VintagesAsked(Asked):
@@ -46,7 +46,7 @@ class VintagesAsked(Asked):
     start: Instant | None = Field(None, description="issued at or after")
     end: Instant | None = Field(None, description="issued before")
     limit: int = Field(100, ge=1, le=1_000)
-    cursor: str | None = _CURSOR
+    cursor: str | None = CURSOR
 
 
 class Reading(BaseModel):

@@ -17,6 +17,7 @@ from horizonte.store.connection import Connection
 
 CHANNEL = "horizonte_promotion"
 REGISTERED = "horizonte_model"  # told of every registered version, by its hash
+Kind = Literal["promote", "rollback"]
 _LOCK = 4_614_110_870_002
 
 
@@ -87,11 +88,13 @@ def promote(
     *,
     by: str,
     evidence: Mapping[str, Any] | None = None,
-    kind: Literal["promote", "rollback"] = "promote",
+    kind: Kind = "promote",
+    over: str | None = None,
 ) -> Promotion:
     """Make ``sha256`` the champion, say so on channel ``horizonte_promotion`` and return the row.
 
-    Raises StoreFault when the model was never registered.
+    Raises StoreFault when the model was never registered, or when ``over`` is given and is not the
+    champion any more: what was decided about one champion holds for no other.
     """
     if not conn.execute("SELECT FROM model_version WHERE sha256 = %s", (sha256,)).fetchall():
         raise StoreFault(
@@ -99,6 +102,7 @@ def promote(
         )
     with conn.transaction():
         hold(conn)
+        _still(conn, over)
         with conn.cursor(row_factory=class_row(Promotion)) as cursor:
             row = cursor.execute(
                 """INSERT INTO promotion (sha256, previous, kind, why, promoted_by, evidence)
@@ -110,6 +114,17 @@ def promote(
         conn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, sha256))
     assert row is not None
     return row
+
+
+def _still(conn: Connection, over: str | None) -> None:
+    current = current_promotion(conn)
+    if over is not None and (current is None or current.sha256 != over):
+        raise StoreFault(
+            "champion",
+            current and current.sha256[:12],
+            f"{over[:12]}, as it was when this was decided",
+            "look at `horizonte models list`, and decide again",
+        )
 
 
 def hold(conn: Connection) -> None:

@@ -26,7 +26,7 @@ def refusal(asked: dict[str, Any]) -> str | None:
     ("GET", "/nowhere", "read"), ("HEAD", "/series", "read"), ("POST", "/forecast", "read"),
     ("POST", "/observations", "write"), ("POST", "/annotations", "write"),
     ("POST", "/livez", "write"), ("POST", "/unheard-of", "write"), ("DELETE", "/series", "write"),
-    ("POST", "/retrain", "admin"), ("GET", "/retrain/3", "admin"), ("POST", "/admin/keys", "admin"),
+    ("POST", "/retrain", "admin"), ("GET", "/retrainings/3", "read"), ("POST", "/admin/keys", "admin"),
 ])  # fmt: skip
 def test_every_address_needs_its_scope(method: str, path: str, needed: str | None) -> None:
     """Probes and help are open, reading needs read, changing write, and ruling admin."""

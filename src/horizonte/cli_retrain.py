@@ -1,0 +1,89 @@
+"""``horizonte retrain``: the worker, and requests to it by hand."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer()
+out = Console(soft_wrap=True)
+
+
+@app.command()
+def retrain(
+    *,
+    now: Annotated[bool, typer.Option("--now", help="ask for one, then work")] = False,
+    why: Annotated[str | None, typer.Option(help="the reason, kept in the ledger")] = None,
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="only the intervals, without training")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="until Ctrl-C, as requests come")] = False,
+) -> None:
+    """Do what waits in the queue: train on a new pin, hold the gate, promote what wins."""
+    from horizonte.errors import ConfigFault
+    from horizonte.retrain import jobs
+
+    if now != (why is not None):
+        fix = 'give both: --now --why "…"' if now else "add --now, or leave it out"
+        raise ConfigFault("--why", why, "given with --now, and only then", fix)
+    if now and why is not None:
+        number = jobs.ask(
+            "recalibrate" if recalibrate else "retrain", why=why, by=getpass.getuser()
+        )
+        out.print(f"retraining {number}: waiting", markup=False)
+    if watch:
+        jobs.watch(lambda text: out.print(text, markup=False))
+        return
+    ended = list(map(_told, jobs.once()))
+    if not ended:
+        out.print("Nothing waits, or another worker is at it.")
+
+
+@app.command()
+def retrainings(
+    number: Annotated[int | None, typer.Argument(help="one of them, step by step")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="one object a line")] = False,
+    as_md: Annotated[bool, typer.Option("--md", help="one of them as Markdown")] = False,
+) -> None:
+    """Show what was asked of the worker, newest first, and what came of it."""
+    from horizonte.retrain import account
+    from horizonte.store import retrainings as queue
+    from horizonte.store.connection import connect
+
+    with connect() as conn:
+        found = queue.runs(conn) if number is None else queue.steps(conn, number)
+        if as_md and number is not None:
+            print(account.markdown(queue.whole(conn, number), queue.done(conn, number)))
+            return
+    if as_json:
+        for row in found.to_dict("records"):
+            out.print(json.dumps(row, default=str), markup=False, highlight=False)
+        return
+    columns = (
+        ["id", "action", "step", "why"] if number is None else ["recorded_at", "step", "detail"]
+    )
+    table = Table(*columns, box=None)
+    for row in found[columns].to_dict("records"):
+        table.add_row(*(str(row[c]) for c in columns))
+    out.print(table, markup=False)
+
+
+def _told(text: str) -> str:
+    out.print(text, markup=False)
+    return text
+
+
+@app.command()
+def turn(
+    *, serve: Annotated[bool, typer.Option(help="answer at the end, until Ctrl-C")] = True
+) -> None:
+    """Show one whole turn of the loop on the sample: a change planted, named, learnt, promoted."""
+    from horizonte import turn as whole
+
+    whole.run(serve=serve)

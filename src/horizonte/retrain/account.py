@@ -1,0 +1,74 @@
+"""Why a version serves, or does not: everything the ledger holds about it, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from horizonte.retrain.moves import version
+from horizonte.store import promotions
+from horizonte.store.bulk import read_frame
+from horizonte.store.connection import Connection
+from horizonte.store.retrainings import ENDS, Run
+
+
+def of(conn: Connection, named: str) -> dict[str, Any]:
+    """Return card, promotions, gates and gains of the version that begins with ``named``."""
+    found = version(conn, named)
+    versions = promotions.model_versions(conn).set_index("sha256")
+    moves = promotions.promotions(conn)
+    asked = {"version": found}
+    return {
+        "version": found,
+        "uri": versions.loc[found, "uri"],
+        "registered_at": versions.loc[found, "recorded_at"],
+        "card": versions.loc[found, "card"],
+        "promotions": moves[moves["sha256"] == found].to_dict("records"),
+        "gates": read_frame(conn, _GATES, asked).to_dict("records"),
+        "gains": read_frame(conn, _GAINS, asked).to_dict("records"),
+    }
+
+
+def told(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the account as lines for people."""
+    card = found["card"]
+    yield f"model {found['version']}"
+    yield f"  lies at {found['uri']}, registered {found['registered_at']:%Y-%m-%d %H:%M}Z"
+    yield f"  trained on what was known at {card['data_as_of']}"
+    for target, scores in card.get("scores", {}).items():
+        yield (
+            f"  {target}: scaled error {scores['mase']:.3f}, best naive {scores['naive_mase']:.3f} "
+            f"({scores['naive']})"
+        )
+    for row in found["gates"]:
+        result = "won" if row["passed"] else "lost"
+        yield f"  gate {row['id']}, {result} against {row['champion'][:12]}: {'; '.join(row['reasons'])}"
+    for row in found["promotions"]:
+        yield f"  {row['recorded_at']:%Y-%m-%d %H:%M}Z {row['kind']} by {row['promoted_by']}: {row['why']}"
+    for row in found["gains"]:
+        yield (
+            f"  since then: {row['said']}, {row['gain']:+.1%} "
+            f"({row['low']:+.1%} to {row['high']:+.1%}) over {row['days']} days"
+        )
+
+
+def markdown(run: Run, done: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a retraining as Markdown: why, what the gate said, and the metrics that changed."""
+    held, committed = done.get("gated"), done.get("committed", {})
+    won = "not held yet" if held is None else "won" if held["passed"] else "lost"
+    parts = [
+        f"## Retraining {run.id}",
+        f"**Why.** {run.why} (asked for by {run.requested_by})",
+        f"**Gate.** {won}",
+        *(f"- {reason}" for reason in (held or {}).get("reasons", ())),
+    ]
+    if metrics := committed.get("metrics"):
+        parts += ["**Metrics**, before and after:", metrics]
+    ends = [f"**{end.capitalize()}.** {done[end]['why']}" for end in ENDS if end in done]
+    return "\n\n".join([*parts, *ends])
+
+
+_GATES = "SELECT * FROM gate WHERE challenger = %(version)s ORDER BY id"
+_GAINS = """SELECT DISTINCT ON (g.promotion_id) g.* FROM gain AS g
+    JOIN promotion AS p ON p.id = g.promotion_id WHERE p.sha256 = %(version)s
+    ORDER BY g.promotion_id, g.id DESC"""

@@ -1,0 +1,73 @@
+"""Moves of the pointer by hand: promote a registered version, or go back to a former one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from horizonte.config import settings
+from horizonte.embedded import services
+from horizonte.errors import NotFound, StoreFault
+from horizonte.retrain.lineage import Move, before
+from horizonte.serve import champion
+from horizonte.serve.bucket import Bucket
+from horizonte.store import promotions
+from horizonte.store.connection import Connection
+from horizonte.store.promotions import Promotion
+
+
+def rollback(conn: Connection, *, why: str, by: str, to: str | None = None) -> Promotion:
+    """Make the champion before the present one (or ``to``) the champion again; return the row.
+
+    Its very bytes serve again, so it answers as it did. Needs no training and takes one row,
+    after the folder was found whole. Raises NotFound where there is nothing to go back to,
+    ModelFault or StoreFault for a folder that cannot be had.
+    """
+    past = promotions.promotions(conn)
+    target = version(conn, to) if to else before(Move(*m) for m in _moves(past))
+    if target is None:
+        raise NotFound(
+            "former champion",
+            None,
+            "in the ledger",
+            "see `horizonte models list` for what there is",
+        )
+    return _move(conn, target, why=why, by=by, kind="rollback")
+
+
+def promote(conn: Connection, named: str, *, why: str, by: str) -> Promotion:
+    """Make a registered version the champion without asking the gate; return the row."""
+    return _move(conn, version(conn, named), why=why, by=by, kind="promote")
+
+
+def version(conn: Connection, named: str) -> str:
+    """Return the one registered version that begins with ``named``; raise NotFound otherwise."""
+    known = [str(v) for v in promotions.model_versions(conn)["sha256"]]
+    found = [v for v in known if v.startswith(named)] if len(named) >= SHORTEST else []
+    if len(found) != 1:
+        allowed = f"the first {SHORTEST} characters or more of exactly one registered version"
+        newest = ", ".join(v[:12] for v in known[-5:]) or "none is registered"
+        raise NotFound("model version", named, allowed, f"the newest are: {newest}")
+    return found[0]
+
+
+SHORTEST = 4
+
+
+def _move(conn: Connection, target: str, *, why: str, by: str, kind: promotions.Kind) -> Promotion:
+    if not why.strip():
+        raise StoreFault("why", why, "a reason", "say in a sentence why: it stays in the ledger")
+    current = promotions.current_promotion(conn)
+    if current is not None and current.sha256 == target:
+        raise StoreFault("model version", target[:12], "another than the champion", "nothing to do")
+    bucket = Bucket.of(services.endpoints().s3)
+    champion.obtain(target, home=settings().home_folder(), bucket=bucket)
+    over = None if current is None else current.sha256
+    return promotions.promote(
+        conn, target, why, by=by, evidence={"by_hand": True}, kind=kind, over=over
+    )
+
+
+def _moves(past: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    return past[["sha256", "kind"]].itertuples(index=False, name=None)

@@ -1,0 +1,115 @@
+"""Which data a retraining sees: all but the newest days, which are kept for the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from horizonte.policy import Gate
+from horizonte.retrain.refused import Refused
+from horizonte.retrain.workspace import git
+from horizonte.serve import inputs
+from horizonte.store import pins, promotions, series
+from horizonte.store.connection import Connection
+from horizonte.store.promotions import Promotion
+
+DAY = pd.Timedelta(days=1)
+LEAST = 14  # days that a gate is given, however recent the change
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """The pin of a retraining, and the commit and branch that it starts from."""
+
+    as_of: datetime
+    recorded: str | None
+    base: str
+    branch: str
+    days: int  # after it, for the gate
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the pin as the ledger keeps it."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "recorded": self.recorded,
+            "base": self.base,
+            "branch": self.branch,
+            "days": self.days,
+        }
+
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> Self:
+        """Return what ``as_json`` gave."""
+        return cls(
+            datetime.fromisoformat(stored["as_of"]),
+            stored["recorded"],
+            stored["base"],
+            stored["branch"],
+            stored["days"],
+        )
+
+
+def window(gate: Gate, *, now: pd.Timestamp, changed: pd.Timestamp | None) -> int:
+    """Return the days before ``now`` that are kept for the gate.
+
+    Where a change was named, half of what came after it trains and half judges: a challenger that
+    has not seen the change cannot have learnt it. Without one, or later, ``gate.days``.
+    """
+    if changed is None or changed >= now:
+        return gate.days
+    half = (now - changed) // (2 * DAY)
+    return min(gate.days, max(LEAST, int(half)))
+
+
+def pin(
+    conn: Connection,
+    champion: Promotion,
+    *,
+    root: Path,
+    gate: Gate,
+    changed: pd.Timestamp | None = None,
+) -> Pinned:
+    """Return a pin ``window`` days before the newest clock of the targets' sources.
+
+    Raises Refused where the champion has seen later data: too few days would be left on which
+    neither model was trained.
+    """
+    now = newest(conn)
+    days = window(gate, now=now, changed=changed)
+    as_of = now - days * DAY
+    seen = pd.Timestamp(trained_until(conn, champion.sha256))
+    if as_of < seen:
+        raise Refused(
+            f"the champion has seen everything until {seen:%Y-%m-%d %H:%M}Z, and the gate needs "
+            f"{days} days after it: ask again when readings reach {seen + days * DAY:%Y-%m-%d}"
+        )
+    recorded = pins.take(conn, as_of).recorded
+    branch = git(root, "rev-parse", "--abbrev-ref", "HEAD")
+    return Pinned(
+        as_of.to_pydatetime(),
+        recorded,
+        git(root, "rev-parse", "HEAD"),
+        "main" if branch == "HEAD" else branch,
+        days,
+    )
+
+
+def newest(conn: Connection) -> pd.Timestamp:
+    """Return the newest clock among the sources of targets, to the hour; raise Refused for none."""
+    known = series.read(conn)
+    sources = known.loc[known["role"] == "target", "source"].unique()
+    clocks = [k.as_of for k in inputs.knowledge(conn, sources).values()]
+    if not clocks:
+        raise Refused("no target has a reading yet: load some")
+    return max(clocks).floor("h")
+
+
+def trained_until(conn: Connection, version: str) -> str:
+    """Return the pin of the data that ``version`` was trained on, as its card says."""
+    versions = promotions.model_versions(conn).set_index("sha256")
+    card: dict[str, Any] = versions["card"].to_dict()[version]
+    return str(card["data_as_of"])

@@ -1,0 +1,226 @@
+"""The one worker: takes requests from the queue and turns each into a promotion or a reason.
+
+Every step is recorded when it is done and gives the same when it is done again, so a worker killed
+anywhere is healed by the next one: it looks what stands in the ledger and does the rest. Until the
+pointer moves, in one transaction at the very end, the champion serves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from horizonte import clock, paths, policy
+from horizonte.embedded import services
+from horizonte.errors import Fault, StoreFault
+from horizonte.pipeline import files
+from horizonte.policy import Policy
+from horizonte.retrain import recalibrate
+from horizonte.retrain.comparing import obtained
+from horizonte.retrain.gated import gated
+from horizonte.retrain.pinned import Pinned, pin
+from horizonte.retrain.publish import publish
+from horizonte.retrain.refused import Refused
+from horizonte.retrain.workspace import Workspace
+from horizonte.serve import folder as model_folder
+from horizonte.store import promotions, retrainings
+from horizonte.store.connection import Connection
+from horizonte.store.promotions import Promotion
+from horizonte.store.retrainings import Run, Step
+
+logger = logging.getLogger(__name__)
+TRIES = 10  # starts of one request, after which it is given up
+BRANCH = "retrain/{}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request at work: where, by which policy, and what it has come to."""
+
+    conn: Connection
+    run: Run
+    root: Path
+    policy: Policy
+    done: dict[str, dict[str, Any]]
+
+    def note(self, step: Step, **detail: Any) -> None:
+        """Record ``step`` as done."""
+        retrainings.record(self.conn, self.run.id, step, detail)
+        self.done[step] = detail
+        logger.info("retraining %s %s: %s", self.run.id, step, detail)
+
+
+def work(conn: Connection, *, root: Path) -> Iterator[str]:
+    """Do every waiting request, oldest first; yield a sentence on each. Nothing if another works.
+
+    A request that database or bucket held up stays waiting, and the StoreFault is raised.
+    """
+    with retrainings.turn(conn) as ours:
+        while ours and (run := retrainings.waiting(conn)) is not None:
+            yield f"retraining {run.id}: {_perform(conn, run, root)}"
+
+
+def _perform(conn: Connection, run: Run, root: Path) -> str:
+    chosen = policy.load(root / paths.MARKER)
+    job = Job(conn, run, root, chosen, retrainings.done(conn, run.id))
+    tried = retrainings.times(conn, run.id, "started")
+    if tried >= TRIES:
+        return _end(job, "failed", f"started {tried} times without coming to an end")
+    job.note("started", again=tried)
+    try:
+        return _steps(job)
+    except Refused as why:
+        return _end(job, "refused", str(why))
+    except (StoreFault, psycopg.OperationalError):
+        raise  # not the request's fault: it waits
+    except Fault as why:
+        return _end(job, "failed", str(why))
+
+
+def _end(job: Job, step: Step, why: str) -> str:
+    job.note(step, why=why)
+    if job.run.action == "retrain":
+        Workspace.at(job.root, job.run.id, "").remove()
+    return f"{step}: {why}"
+
+
+def _steps(job: Job) -> str:
+    pinned = _pinned(job)
+    place = Workspace.at(job.root, job.run.id, pinned.base)
+    folder = _trained(job, pinned, place)
+    before = _gated(job, folder)
+    if job.run.action == "retrain":
+        _kept(job, pinned, place)
+    return _promoted(job, folder, before)
+
+
+def _pinned(job: Job) -> Pinned:
+    if "pinned" not in job.done:
+        found = pin(
+            job.conn,
+            _champion(job),
+            root=job.root,
+            gate=job.policy.gate,
+            changed=retrainings.changed(job.conn, job.run),
+        )
+        job.note("pinned", **found.as_json())
+    return Pinned.of(job.done["pinned"])
+
+
+def _trained(job: Job, pinned: Pinned, place: Workspace) -> Path:
+    """Return the challenger's folder, made again where it is not what the ledger says."""
+    known = job.done.get("trained", {}).get("challenger")
+    if known is not None and _version(place.model) == known:
+        return place.model
+    if job.run.action == "recalibrate":
+        base = obtained(_champion(job).sha256)
+        recalibrate.make(job.conn, base, place.model, pinned=pinned)
+    else:
+        place.make()
+        place.pin(pinned.as_of, pinned.recorded)
+        place.train()
+    made = model_folder.verified(place.model)[0]
+    job.note("trained", challenger=made)
+    return place.model
+
+
+def _version(folder: Path) -> str | None:
+    try:
+        return model_folder.verified(folder)[0]
+    except Fault:
+        return None
+
+
+def _gated(job: Job, folder: Path) -> Promotion:
+    """Return the promotion whose champion lost to ``folder``; raise Refused where it did not."""
+    now = _champion(job)
+    challenger = model_folder.verified(folder)[0]
+    if challenger == now.sha256:
+        return now  # promoted before it was killed
+    past = job.done.get("gated", {})
+    if (past.get("champion"), past.get("challenger")) != (now.sha256, challenger):
+        gate = job.policy.gate.model_copy(update={"days": job.done["pinned"]["days"]})
+        held = gated(
+            job.conn,
+            obtained(now.sha256),
+            folder,
+            policy=gate,
+            reports=job.root / files.REPORTS,
+            now=clock.now(),
+            run_id=job.run.id,
+        )
+        job.note(
+            "gated",
+            champion=now.sha256,
+            challenger=challenger,
+            gate=held.id,
+            passed=held.ruling.passed,
+            reasons=list(held.ruling.reasons),
+            page=str(held.page),
+        )
+    if not job.done["gated"]["passed"]:
+        raise Refused("; ".join(job.done["gated"]["reasons"]))
+    return now
+
+
+def _kept(job: Job, pinned: Pinned, place: Workspace) -> None:
+    """Push data and models, then commit: a commit never names what the bucket does not hold."""
+    if "pushed" not in job.done:
+        place.push()
+        job.note("pushed")
+    if "committed" in job.done:
+        return
+    metrics = place.metrics()
+    commit = place.commit(_message(job, pinned), at=job.run.recorded_at)
+    own = BRANCH.format(job.run.id)
+    wanted = pinned.branch if job.policy.retrain.onto == "main" else own
+    branch = wanted if place.offer(wanted) else own
+    if branch != wanted:
+        logger.warning("%s is checked out or has moved on: the commit is on %s", wanted, own)
+        if not place.offer(own):
+            raise Refused(f"branch {own} holds something else: delete it, and ask again")
+    job.note("committed", commit=commit, branch=branch, metrics=metrics)
+
+
+def _promoted(job: Job, folder: Path, before: Promotion) -> str:
+    version = model_folder.verified(folder)[0]
+    if before.sha256 != version:
+        publish(
+            job.conn,
+            folder,
+            s3=services.endpoints().s3,
+            why=job.run.why,
+            by="retrain",
+            evidence={"run": job.run.id, "gate": job.done["gated"]["gate"]},
+            over=before.sha256,
+        )
+    gained = "; ".join(job.done["gated"]["reasons"])
+    return _end(job, "promoted", f"model {version[:12]} is the champion: {gained}")
+
+
+def _message(job: Job, pinned: Pinned) -> str:
+    held = job.done["gated"]
+    return "\n".join(
+        [
+            f"Retrain on what was known at {pinned.as_of:%Y-%m-%d %H:%M}Z",
+            "",
+            job.run.why,
+            "",
+            f"Gate: {'; '.join(held['reasons'])}",
+            f"Challenger: {held['challenger']}",
+            f"Champion: {held['champion']}",
+            f"Run: {job.run.id}",
+        ]
+    )
+
+
+def _champion(job: Job) -> Promotion:
+    found = promotions.current_promotion(job.conn)
+    if found is None:
+        raise Refused("there is no champion to beat: make one with `horizonte publish`")
+    return found

@@ -1,0 +1,152 @@
+"""A small project under git with a champion, in services of its own, that retrains in seconds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import psycopg
+import pytest
+import yaml
+from tests.conftest import ROOT, Project, _fill
+
+from horizonte import config
+from horizonte.embedded import services
+
+CLI = "from horizonte.cli import main; main()"
+PIN = "2014-11-05T00:00:00Z"  # of the champion
+END = "2014-12-08"  # of the readings: before days that are like no other
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Return what git says in ``root``."""
+    done = subprocess.run(
+        ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@t", *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+@cache
+def _database(root: Path, env: tuple[tuple[str, str], ...]) -> str:
+    said = "from horizonte.embedded import services; print(services.endpoints().database)"
+    argv = [sys.executable, "-c", said]
+    return subprocess.run(
+        argv, cwd=root, env=dict(env), capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+class Place(Project):
+    """The project, and commands of its command line."""
+
+    def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run ``horizonte`` with ``words``."""
+        done = subprocess.run(
+            [sys.executable, "-c", CLI, *words],
+            cwd=self.root,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start ``horizonte`` with ``words``."""
+        return subprocess.Popen([sys.executable, "-c", CLI, *words], cwd=self.root, env=self.env)
+
+    def connect(self) -> psycopg.Connection:
+        """Return a connection to the project's database."""
+        return psycopg.connect(self.database(), autocommit=True)
+
+    def database(self) -> str:
+        """Return the address of the project's database."""
+        return _database(self.root, tuple(sorted(self.env.items())))
+
+    def champion(self) -> str:
+        """Return the version that serves."""
+        with self.connect() as conn:
+            row = conn.execute("SELECT sha256 FROM promotion ORDER BY id DESC LIMIT 1").fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def steps(self, run: int) -> list[str]:
+        """Return the steps of a request, in order."""
+        with self.connect() as conn:
+            rows = conn.execute(
+                "SELECT step FROM retrain_step WHERE run_id = %s ORDER BY id", (run,)
+            ).fetchall()
+        return [step for (step,) in rows]
+
+    def ask(self, why: str) -> int:
+        """Queue a retraining."""
+        with self.connect() as conn:
+            row = conn.execute(
+                """INSERT INTO retrain_run (action, why, requested_by)
+                   VALUES ('retrain', %s, 'test') RETURNING id""",
+                (why,),
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A project whose champion knows only the naives, and whose next commit knows more."""
+    root = tmp_path_factory.mktemp("retrained")
+    env = {k: v for k, v in os.environ.items() if k not in ("HORIZONTE_DATABASE", "HORIZONTE_S3")}
+    env |= {
+        "HORIZONTE_HOME": str(root / ".horizonte"),
+        "DVC_SITE_CACHE_DIR": str(tmp_path_factory.mktemp("site")),
+        "DVC_NO_ANALYTICS": "1",
+        "DO_NOT_TRACK": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    made = Place(root, env)
+    _fill(root)
+    (root / "data/reports").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "data/reports/.gitignore", root / "data/reports/.gitignore")
+    _only_demand(root)
+    _params(root, as_of=PIN, families=["naive"])
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    try:
+        made.command("up")
+        made.run("dvc", "repro")
+        git(root, "add", "--all")
+        git(root, "commit", "--quiet", "--message", "first")
+        made.command("publish", "--why", "first model")
+        _params(root, as_of=PIN, families=["naive", "linear"])
+        git(root, "commit", "--quiet", "--all", "--message", "more families")
+        yield made
+    finally:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HORIZONTE_HOME", env["HORIZONTE_HOME"])
+            config.settings.cache_clear()
+            services.down()
+        config.settings.cache_clear()
+
+
+def _only_demand(root: Path) -> None:
+    declared = yaml.safe_load((root / "sources.yaml").read_text())
+    (root / "sources.yaml").write_text(yaml.safe_dump({"vic": declared["vic"]}))
+    sample = root / "data/sample/vic_demand_30min.csv"
+    rows = pd.read_csv(sample, dtype=str)
+    rows[rows["timestamp"] < END].to_csv(sample, index=False)
+
+
+def _params(root: Path, *, as_of: str, families: list[str]) -> None:
+    path = root / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    params["snapshot"]["as_of"] = as_of
+    params["train"]["families"] = families
+    params["loop"]["gate"] |= {"days": 21, "gain": 0.0, "alpha": 0.45, "coverage": 0.3}
+    path.write_text(yaml.safe_dump(params, sort_keys=False))

@@ -1,0 +1,77 @@
+"""Going back: a rollback needs no training, and what serves then answers as it did before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+
+from horizonte.embedded.endpoints import S3Settings
+from horizonte.errors import NotFound, StoreFault
+from horizonte.retrain import moves
+from horizonte.retrain.publish import publish
+from horizonte.store import promotions
+from horizonte.store.connection import Connection, connect
+
+pytestmark = pytest.mark.slow
+PIN = pd.Timestamp("2025-02-14", tz="UTC")
+ASKED = {"series": "site/a", "as_of": "2025-03-01T00:00:00Z", "levels": [50, 80, 90]}
+Trained = Callable[[pd.Timestamp, Sequence[str]], Path]
+
+
+def _serves(client: httpx.Client, version: str) -> None:
+    began = time.monotonic()
+    while client.get("/models/current").json().get("model_version") != version:
+        assert time.monotonic() - began < 30
+        time.sleep(0.05)
+
+
+def _rows(client: httpx.Client) -> Any:
+    answer = client.post("/forecast", json=ASKED)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["forecasts"][0]["rows"]
+
+
+def test_a_rollback_answers_bit_for_bit_as_before(
+    client: httpx.Client, loaded: str, bucket: S3Settings, trained: Trained
+) -> None:
+    """The champion before serves again with equal rows; a second rollback goes further back."""
+    with connect(loaded) as conn:
+        first = publish(conn, trained(PIN, ("naive", "linear")), s3=bucket, why="first")
+        _serves(client, first)
+        before = _rows(client)
+        second = publish(conn, trained(PIN, ("naive",)), s3=bucket, why="second")
+        _serves(client, second)
+        assert _rows(client) != before
+        row = moves.rollback(conn, why="the second is worse", by="test")
+        assert (row.sha256, row.previous, row.kind) == (first, second, "rollback")
+        _serves(client, first)
+        assert _rows(client) == before
+        further = moves.rollback(conn, why="and further", by="test")
+        assert further.sha256 not in (first, second)
+
+
+def test_nothing_is_moved_without_a_place_to_go(conn: Connection) -> None:
+    """Before any promotion there is nothing to go back to, and an unknown version is named."""
+    with pytest.raises(NotFound, match="former champion"):
+        moves.rollback(conn, why="x", by="test")
+    with pytest.raises(NotFound, match="feed"):
+        moves.promote(conn, "feed", why="x", by="test")
+
+
+def test_a_decision_about_another_champion_moves_nothing(
+    conn: Connection, bucket: S3Settings, variant: Callable[[str], Path]
+) -> None:
+    """What beat a champion that serves no more is not promoted over the one that does."""
+    old = publish(conn, variant("old"), s3=bucket, why="old")
+    new = publish(conn, variant("new"), s3=bucket, why="new")
+    with pytest.raises(StoreFault, match="champion"):
+        publish(conn, variant("late"), s3=bucket, why="beat the old one", over=old)
+    current = promotions.current_promotion(conn)
+    assert current is not None
+    assert current.sha256 == new
