@@ -1,0 +1,140 @@
+"""Game days: what is planted, what was named, when, what was retrained, and what it was worth.
+
+``python -m benchmarks.loop`` plays odd seeds (even ones are for tuning) of every kind of change, and
+worlds in which nothing happens, by the product's loop and by the schedules that people use instead.
+Prints Markdown. Event time: nothing waits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+from benchmarks.loop import worlds
+from benchmarks.loop.game import Every, Never, Played, Preset, Strategy, play
+from benchmarks.loop.ours import Loop
+from benchmarks.loop.players import Player
+
+from horizonte import policy as policies
+
+ROOT = Path(__file__).parents[2]
+AFTER = 260  # days of play
+QUIET = 5 * 364
+NAMES = ("loop", "never", "yearly", "preset", "daily")
+
+
+def game(seed: int, kind: str | None, *, days: int, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return one row per strategy for the world of ``seed``."""
+    world = worlds.make(seed, kind=kind, days=days)
+    first = worlds.START + worlds.HISTORY - pd.Timedelta(hours=1)
+    rows = []
+    for name in names:
+        player, began = Player(world), time.perf_counter()
+        played = play(player, _strategy(name, first), first=first)
+        row = {"seed": seed, "kind": kind or "nothing", "rho": world.rho, "size": world.size}
+        rows.append(row | {"strategy": name} | _told(played, world, first))
+        rows[-1]["wall"] = time.perf_counter() - began
+    return rows
+
+
+def _strategy(name: str, first: pd.Timestamp) -> Strategy:
+    policy = policies.load(ROOT / "params.yaml")
+    return {
+        "loop": Loop(policy, pinned=first),
+        "never": Never(),
+        "yearly": Every(364),
+        "preset": Preset(),
+        "daily": Every(1),
+    }[name]
+
+
+def _told(played: Played, world: worlds.World, first: pd.Timestamp) -> dict[str, Any]:
+    rows = played.rows().dropna(subset=["y"])
+    at = world.at or first
+    error = (rows["mean"] - rows["y"]).abs()
+    after = [(when, name) for when, name in played.named if when > at]
+    right = [when for when, name in after if name == world.kind]
+    better = [when for when in played.promoted if when > at]
+    return {
+        "before": error[rows["ds"] < at].mean(),
+        "after": error[rows["cutoff"] >= at].mean(),
+        "named": after[0][1] if after else None,
+        "right": bool(right),
+        "days_to_name": (right[0] - at).days if right else None,
+        "days_to_better": (better[0] - at).days if better else None,
+        "alarms": len(played.alarms),
+        "false": len([when for when in played.alarms if when <= at])
+        if world.at
+        else len(played.alarms),
+        "asked": len(played.asked),
+        "promoted": len(played.promoted),
+        "fits": played.fits,
+        "seconds": played.seconds,
+    }
+
+
+def report(rows: pd.DataFrame) -> str:
+    """Return the tables as Markdown."""
+    ours = rows[rows["strategy"] == "loop"]
+    planted = ours[ours["kind"] != "nothing"]
+    quiet = ours[ours["kind"] == "nothing"]
+    parts = []
+    if len(planted):
+        matrix = pd.crosstab(planted["kind"], planted["named"].fillna("nothing"))
+        parts += ["First name given after the change (rows: planted)", matrix.to_markdown()]
+        each = planted.groupby("kind").agg(
+            games=("seed", "size"),
+            right=("right", "mean"),
+            days_to_name=("days_to_name", "median"),
+            days_to_better=("days_to_better", "median"),
+            retrained=("asked", "mean"),
+            promoted=("promoted", "mean"),
+        )
+        parts += ["By kind", each.round(2).to_markdown()]
+        parts += ["Error after the change, as a ratio to never retraining", _ratios(rows)]
+    if len(quiet):
+        years = QUIET / 364
+        by_rho = quiet.groupby("rho")["alarms"].agg(["mean", "size"])
+        by_rho["mean"] /= years
+        parts += [
+            "Alarms per series and year where nothing happens, before brakes",
+            by_rho.round(2).to_markdown(),
+        ]
+    return "\n\n".join(parts)
+
+
+def _ratios(rows: pd.DataFrame) -> str:
+    table = rows.pivot_table(index=["kind", "seed"], columns="strategy", values="after")
+    ratios = table.div(table["never"], axis=0).groupby("kind").mean()
+    fits = rows.groupby("strategy")["fits"].mean().rename("fits a game")
+    return pd.concat([ratios, fits.to_frame().T]).round(3).to_markdown()
+
+
+def main() -> None:
+    """Play, keep the rows, print the tables."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--games", type=int, default=5, help="per kind")
+    asked.add_argument("--quiet", type=int, default=5, help="worlds in which nothing happens")
+    asked.add_argument("--tune", action="store_true", help="even seeds instead of odd ones")
+    asked.add_argument("--with", dest="names", nargs="*", default=list(NAMES), choices=NAMES)
+    asked.add_argument("--kinds", nargs="*", default=list(worlds.PLANTS))
+    asked.add_argument("--out", type=Path, help="keep the rows as JSON")
+    given = asked.parse_args()
+    seeds = [2 * i + (0 if given.tune else 1) for i in range(max(given.games, given.quiet))]
+    names = tuple(given.names)
+    jobs = [(s, k, AFTER, names) for k in given.kinds for s in seeds[: given.games]]
+    jobs += [(s, None, QUIET, ("loop",)) for s in seeds[: given.quiet]]
+    work = (joblib.delayed(game)(s, k, days=d, names=n) for s, k, d, n in jobs)
+    rows = pd.DataFrame([r for part in joblib.Parallel(n_jobs=2)(work) for r in part])
+    if given.out:
+        given.out.write_text(json.dumps(rows.to_dict("records"), default=str, indent=1))
+    print(report(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""The product's own loop as a strategy: its monitor, its decision, its pin and its gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+from benchmarks.loop.game import WEEK, Moment
+from benchmarks.loop.players import DAY
+from benchmarks.loop.worlds import UNIQUE_ID
+
+from horizonte.contracts import ANNOTATION, BACKTEST
+from horizonte.loop import weigh
+from horizonte.loop.gather import Rows, Standing
+from horizonte.model import metrics
+from horizonte.model.forecaster import Forecaster
+from horizonte.monitor import decision, weeks
+from horizonte.monitor.evidence import Evidence
+from horizonte.policy import Policy
+from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
+from horizonte.retrain.gate import judge
+from horizonte.retrain.pinned import window
+from horizonte.retrain.recalibrate import LEAST, SPAN
+from horizonte.store.retrainings import MENDED
+
+NOTHING = ANNOTATION.empty()
+
+
+@dataclass
+class Loop:
+    """Monitors weekly, decides by the policy, gates what was trained on a pin."""
+
+    policy: Policy
+    pinned: pd.Timestamp
+    days: int = WEEK
+    promoted: pd.Timestamp | None = None
+    before: Evidence | None = None
+    retrainings: list[tuple[str, pd.Timestamp, str]] = field(default_factory=list)
+    firing: frozenset[str] = frozenset()
+    scored: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=weeks.KEY + weeks.VALUES)
+    )
+
+    def decide(self, moment: Moment) -> Forecaster:
+        """Monitor, decide, and return the model that serves from now on."""
+        now, played = moment.now, moment.played
+        self.promoted = self.promoted or now - self.days * DAY
+        evidence = self._evidence(moment)
+        decided = decision.decide(evidence, self.policy)
+        self._note(evidence, decided, moment)
+        if decided.action == "keep":
+            return moment.model
+        played.asked.append((now, decided.action))
+        learnt = [f for f in evidence.findings if f.name not in MENDED]
+        changed = max((pd.Timestamp(f.since) for f in learnt), default=None)
+        pin = now - window(self.policy.gate, now=now, changed=changed) * DAY
+        challenger = self._challenger(moment, decided.action, pin)
+        won = challenger is not None and self._gate(moment, pin, challenger)
+        self.retrainings.append((decided.action, now, "promoted" if won else "refused"))
+        if challenger is None or not won:
+            return moment.model
+        self.pinned, self.promoted, self.before = pin, now, None
+        played.promoted.append(now)
+        return challenger
+
+    def _challenger(self, moment: Moment, action: str, pin: pd.Timestamp) -> Forecaster | None:
+        player, model = moment.player, moment.model
+        if pin < self.pinned:
+            return None
+        if action == "retrain":
+            return player.train(pin)
+        days = pd.date_range(max(self.pinned, pin - SPAN), pin - 2 * DAY, freq="D")
+        if len(days) < LEAST:
+            return None
+        return replace(model, calibration=player.recalibrate(model, player.say(model, days)))
+
+    def _gate(self, moment: Moment, pin: pd.Timestamp, challenger: Forecaster) -> bool:
+        player, now = moment.player, moment.now
+        days = pd.date_range(pin, now - 2 * DAY, freq="D")
+        old, new = player.say(moment.model, days), player.say(challenger, days)
+        parts = ((CHAMPION, old), (CHALLENGER, new), (NAIVE, old.assign(mean=old["naive"])))
+        rows = pd.concat([p.assign(model=who) for who, p in parts], ignore_index=True)
+        rows["day"] = (rows["cutoff"] - pin) // DAY
+        known = player.history[player.history["ds"] <= pin]
+        scale = metrics.scale(known.tail(24 * 28), freq_="PT1H")
+        if scale["mae"].isna().all():
+            return False
+        gate = self.policy.gate.model_copy(update={"days": (now - pin) // DAY})
+        return judge(rows[[*BACKTEST.columns, "day"]], scale=scale, policy=gate).passed
+
+    def _evidence(self, moment: Moment) -> Evidence:
+        standing, rows = self._read(moment)
+        seen = weigh.weigh(standing, rows, root=Path("/nowhere"), policy=self.policy)
+        parts = [p for p in (self.scored, seen.scores) if len(p)]
+        self.scored = pd.concat(parts, ignore_index=True) if parts else self.scored
+        statuses: dict[Any, Any] = {
+            (kind, p.comparison.column): p.comparison.status
+            for kind, pairs in seen.pairs.items()
+            for p in pairs
+        }
+        asked = decision.asked(self.before, self.policy) if self.before else ()
+        moment.played.named += [(moment.now, found.name) for found in seen.found]
+        return weigh.evidence(standing, rows, seen, statuses=statuses, asked=asked)
+
+    def _note(self, evidence: Evidence, decided: decision.Decision, moment: Moment) -> None:
+        fired = {*decided.triggers, *(f.name for f in evidence.findings)}
+        if fired - self.firing:
+            moment.played.alarms.append(moment.now)
+        self.firing, self.before = frozenset(fired), evidence
+
+    def _read(self, moment: Moment) -> tuple[Standing, Rows]:
+        player, now = moment.player, moment.now
+        values = player.prepared[player.prepared["ds"] < now]
+        said = moment.played.rows()
+        mature = said[(said["ds"] < now) & said["y"].notna()]
+        version = str(said["model_version"].iloc[-1])
+        standing = Standing(
+            promotion=SimpleNamespace(sha256=version),  # type: ignore[arg-type]
+            card={"data_as_of": self.pinned.isoformat(), "scores": {}},
+            series=player.world.series,
+            targets=(UNIQUE_ID,),
+            now={UNIQUE_ID: now},
+            serving_days=(now - (self.promoted or now)) / DAY,
+            retrainings=tuple((a, (now - at) / DAY, how) for a, at, how in self.retrainings),
+            before=None,
+        )
+        starts = {UNIQUE_ID: weeks.start(now - self.policy.monitor.window)}
+        first = mature.groupby("model_version")["cutoff"].min()
+        cutoffs = {(UNIQUE_ID, str(v)): at for v, at in first.items()}
+        own = mature[mature["model_version"] == version]
+        scored = self.scored.drop_duplicates(weeks.KEY, keep="last")
+        late = mature[mature["ds"] >= starts[UNIQUE_ID]]
+        return standing, Rows(values, NOTHING, late, own, starts, scored, cutoffs)

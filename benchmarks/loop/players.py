@@ -1,0 +1,90 @@
+"""One model on one world: trained as of a pin, asked as of each day, by the code that production runs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import pandas as pd
+from benchmarks.loop.worlds import UNIQUE_ID, World
+
+from horizonte.model.backtest import Group, Known
+from horizonte.model.conformal import Calibration
+from horizonte.model.forecaster import Forecaster
+from horizonte.model.train import Plan, train
+from horizonte.params import Features, Rules
+from horizonte.prepare import folds
+from horizonte.prepare.clean import clean
+
+DAY = pd.Timedelta(days=1)
+RULES = Rules(impute_up_to="PT2H", flatline_after="PT6H", spike_window="P7D", spike_mads=None)
+TAIL = pd.Timedelta(days=28)
+FEATURES = Features(
+    horizon="P2D",
+    test_days=0,
+    selection_days=84,
+    selection_every="PT37H",
+    refit_every="P56D",
+    tail="P28D",
+)
+
+
+@dataclass
+class Player:
+    """Trains and forecasts on one world; ``seconds`` is what its training has cost."""
+
+    world: World
+    seconds: float = 0.0
+    fits: int = 0
+    made: dict[pd.Timestamp, Forecaster] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the frames once."""
+        y = self.world.y.dropna()
+        raw = pd.DataFrame({"unique_id": UNIQUE_ID, "ds": y.index, "y": y.to_numpy()})
+        end = self.world.y.index[-1]
+        self.prepared = clean(raw, series=self.world.series, rules=RULES, until=end)
+        good = self.prepared["y"].where(self.prepared["quality"].isin(["ok", "imputed"]))
+        self.history = self.prepared[["unique_id", "ds"]].assign(y=good)
+        self.y = self.history.set_index("ds")["y"]
+        self.group = Group(
+            "PT1H", 48, "P28D", self.world.series, self._known, self._known, self.history.dropna()
+        )
+
+    def _known(self, cutoff: pd.Timestamp) -> Known:
+        return Known(self.history[self.history["ds"] <= cutoff], None)
+
+    def train(self, pin: pd.Timestamp) -> Forecaster:
+        """Return the model of what was known at ``pin``."""
+        if pin not in self.made:
+            began = time.perf_counter()
+            spans = pd.DataFrame(
+                {"unique_id": [UNIQUE_ID], "first": [self.world.y.index[0]], "last": [pin]}
+            )
+            plan = folds.plan(spans, series=self.world.series, features=FEATURES)
+            how = Plan(["naive", "linear"], seed=7)
+            found = train([self.group], plan, final={"PT1H": pin}, plan=how)
+            self.made[pin] = found.forecasters["PT1H"]
+            self.seconds += time.perf_counter() - began
+            self.fits += 1
+        return self.made[pin]
+
+    def say(self, model: Forecaster, days: pd.DatetimeIndex) -> pd.DataFrame:
+        """Return what ``model`` says at each of ``days`` (cutoffs), beside the naive and what came."""
+        parts = [
+            self.history[(self.history["ds"] > c - TAIL) & (self.history["ds"] <= c)].assign(
+                cutoff=c
+            )
+            for c in days
+        ]
+        view = self.group.view(
+            Known(pd.concat(parts, ignore_index=True), None), length=self.group.length
+        )
+        rows = model.answer(view)
+        whole = -((rows["cutoff"] - rows["ds"]) // DAY)
+        naive = self.y.reindex(rows["ds"] - whole * DAY).to_numpy()
+        return rows.assign(y=self.y.reindex(rows["ds"]).to_numpy(), naive=naive)
+
+    def recalibrate(self, model: Forecaster, said: pd.DataFrame) -> Calibration:
+        """Return bands from what ``model`` said."""
+        return Calibration.of(said, meta=model.meta, horizon=model.horizon)

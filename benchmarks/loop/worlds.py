@@ -1,0 +1,182 @@
+"""Generated series with a season, weather that persists, and one planted change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from horizonte.contracts import SERIES
+
+START = pd.Timestamp("2020-01-06", tz="UTC")
+HISTORY = pd.Timedelta(days=2 * 364)
+UNIQUE_ID = "world/y"
+FACTORS = (1000.0, 0.001, 100.0, 0.01, 3.6, 1 / 3.6)
+
+
+@dataclass(frozen=True)
+class World:
+    """One hourly series over history and play, and what was planted."""
+
+    y: pd.Series  # by ds; NaN where nothing arrives
+    kind: str | None
+    at: pd.Timestamp | None  # when the change begins
+    size: float
+    rho: float
+
+    @property
+    def series(self) -> pd.DataFrame:
+        """Return its SERIES row."""
+        row = {
+            "unique_id": UNIQUE_ID,
+            "freq": "PT1H",
+            "unit": "MW",
+            "zone": "UTC",
+            "role": "target",
+            "known_ahead_hours": 0.0,
+            "publication_lag_seconds": 0.0,
+            "lower": None,
+            "upper": None,
+            "covariates": [],
+            "holidays": None,
+            "source": "world",
+        }
+        return SERIES.check(pd.DataFrame([row]))
+
+
+def make(seed: int, *, kind: str | None, days: int) -> World:
+    """Return the world of ``seed``: noise, size and date of the change are drawn from it."""
+    rng = np.random.default_rng(seed)
+    hours = int((HISTORY + pd.Timedelta(days=days)) / pd.Timedelta(hours=1))
+    ds = pd.date_range(START, periods=hours, freq="h")
+    rho = float(rng.choice([0.0, 0.3, 0.6, 0.8, 0.95]))
+    level, t = 100.0, np.arange(hours)
+    profile = _profile(rng)
+    clean = level + _seasons(t, profile)
+    noise = _noise(rng, hours, rho) * rng.uniform(2.0, 5.0)
+    if kind is None:
+        return World(pd.Series(clean + noise, ds), None, None, 0.0, rho)
+    start = int((HISTORY + pd.Timedelta(days=int(rng.integers(40, 120)))) / pd.Timedelta(hours=1))
+    draw = Draw(clean, noise, start, profile, rng)
+    y, size = PLANTS[kind](draw)
+    return World(pd.Series(y, ds), kind, ds[start], size, rho)
+
+
+def _profile(rng: np.random.Generator) -> np.ndarray:
+    """Return a day's shape: two peaks of random height and place."""
+    hour = np.arange(24)
+    peaks = [
+        (8 + rng.uniform(-1, 1), 2.0, rng.uniform(10, 20)),
+        (19 + rng.uniform(-1, 1), 2.5, rng.uniform(15, 30)),
+    ]
+    shape = sum(h * np.exp(-0.5 * ((hour - at) / w) ** 2) for at, w, h in peaks)
+    return np.asarray(shape - np.mean(shape))
+
+
+def _seasons(t: np.ndarray, profile: np.ndarray) -> np.ndarray:
+    week = np.where(t // 24 % 7 < 5, 1.0, 0.6)
+    year = 15 * np.cos(2 * np.pi * t / (24 * 364))
+    return profile[t % 24] * week + year
+
+
+def _noise(rng: np.random.Generator, n: int, rho: float) -> np.ndarray:
+    """Return unit noise whose daily means are autocorrelated by ``rho``, with hourly wiggles on top."""
+    days = n // 24 + 2
+    daily = np.zeros(days)
+    for i, e in enumerate(rng.normal(size=days)):
+        daily[i] = rho * daily[i - 1] + np.sqrt(1 - rho**2) * e if i else e
+    slow = np.interp(np.arange(n) / 24, np.arange(days), daily)
+    fast = np.zeros(n)
+    for i, e in enumerate(rng.normal(size=n)):
+        fast[i] = 0.7 * fast[i - 1] + np.sqrt(1 - 0.49) * e if i else e
+    return np.sqrt(0.5) * (slow + fast)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a change is planted in: the clean curve, its noise, and when it begins."""
+
+    clean: np.ndarray
+    noise: np.ndarray
+    start: int
+    profile: np.ndarray
+    rng: np.random.Generator
+
+    @property
+    def y(self) -> np.ndarray:
+        """Return the curve without a change."""
+        return self.clean + self.noise
+
+    @property
+    def since(self) -> np.ndarray:
+        """Return the hours since the change, 0 before it."""
+        return np.maximum(np.arange(len(self.clean)) - self.start, 0)
+
+    @property
+    def after(self) -> np.ndarray:
+        """Tell which hours come after the change."""
+        return np.arange(len(self.clean)) >= self.start
+
+    @property
+    def spread(self) -> float:
+        """Return the standard deviation of the noise."""
+        return float(np.std(self.noise))
+
+    @property
+    def sign(self) -> float:
+        """Draw up or down."""
+        return float(self.rng.choice([-1.0, 1.0]))
+
+
+def _level(d: Draw) -> tuple[np.ndarray, float]:
+    size = d.sign * d.rng.uniform(2, 5) * d.spread
+    return d.y + size * d.after, size
+
+
+def _trend(d: Draw) -> tuple[np.ndarray, float]:
+    size = d.sign * d.rng.uniform(0.02, 0.06) * d.spread  # a day
+    return d.y + size * d.since / 24, size
+
+
+def _variance(d: Draw) -> tuple[np.ndarray, float]:
+    size = d.rng.uniform(2, 3)
+    return d.clean + d.noise * np.where(d.after, size, 1.0), size
+
+
+def _phase(d: Draw) -> tuple[np.ndarray, float]:
+    size = d.sign * float(d.rng.integers(2, 6))
+    t = np.arange(len(d.clean))
+    share = np.where(t // 24 % 7 < 5, 1.0, 0.6)
+    moved = d.clean + (np.roll(d.profile, int(size)) - d.profile)[t % 24] * share
+    return np.where(d.after, moved, d.clean) + d.noise, size
+
+
+def _unit(d: Draw) -> tuple[np.ndarray, float]:
+    size = float(d.rng.choice(FACTORS))
+    return np.where(d.after, d.y * size, d.y), size
+
+
+def _stuck(d: Draw) -> tuple[np.ndarray, float]:
+    return np.where(d.after, d.y[d.start - 1], d.y), 0.0
+
+
+def _missing(d: Draw) -> tuple[np.ndarray, float]:
+    return np.where(d.after, np.nan, d.y), 0.0
+
+
+def _decay(d: Draw) -> tuple[np.ndarray, float]:
+    size = d.rng.uniform(0.3, 0.6)  # of the gain, in a year
+    return d.y * np.exp(np.log(1 - size) * d.since / (24 * 364)), size
+
+
+PLANTS = {
+    "level shift": _level,
+    "trend break": _trend,
+    "variance change": _variance,
+    "phase shift": _phase,
+    "unit change": _unit,
+    "stuck sensor": _stuck,
+    "missing feed": _missing,
+    "slow decay": _decay,
+}
