@@ -63,7 +63,7 @@ def test_weeks_are_scored_beside_the_naive(world: World) -> None:
 def test_a_shift_asks_for_a_retraining_once(world: World) -> None:
     """Forecasts that run off by far ask for a retraining; asked again at the same instant, for none."""
     world.live(28)
-    world.live(14, shift=30.0)
+    world.live(22, shift=30.0)
     first, second = world.monitor(), world.monitor()
     assert first.verdict.action == "retrain"
     assert f"skill decay: {world.name}" in first.verdict.triggers
@@ -133,7 +133,7 @@ def test_what_fails_leaves_nothing_and_the_next_run_does_it_whole(
 ) -> None:
     """Scores, verdict and request are one: broken before the last of them, none is there."""
     world.live(28)
-    world.live(14, shift=30.0)
+    world.live(22, shift=30.0)
 
     def fail(*_: object, **__: object) -> int:
         raise ConnectionError

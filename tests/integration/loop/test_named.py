@@ -45,7 +45,7 @@ def test_another_unit_is_named_and_not_learnt(world: World) -> None:
 def test_a_level_shift_is_named_beside_the_retraining(world: World) -> None:
     """A lasting step is named with its day; the forecasts that miss it are what asks."""
     world.live(40)
-    world.live(15, shift=30.0)
+    world.live(23, shift=30.0)
     done = world.monitor()
     assert [name for name, _ in named(world)] == ["level shift"]
     assert done.verdict.action == "retrain"
