@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,31 +52,41 @@ class Project:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A small project, reproduced once for the session; look at it, do not change it."""
     root = tmp_path_factory.mktemp("project")
-    home = root / ".horizonte"
+    made = Project(root, environment(root, site=root / ".site"))
+    fill(root)
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    with stopped(made):
+        made.run("dvc", "repro")
+        yield made
+
+
+def environment(root: Path, *, site: Path) -> dict[str, str]:
+    """Return the environment of a project at ``root`` with services and caches of its own."""
     env = {k: v for k, v in os.environ.items() if k not in ("HORIZONTE_DATABASE", "HORIZONTE_S3")}
-    env |= {
-        "HORIZONTE_HOME": str(home),
-        "DVC_SITE_CACHE_DIR": str(root / ".site"),
+    return env | {
+        "HORIZONTE_HOME": str(root / ".horizonte"),
+        "DVC_SITE_CACHE_DIR": str(site),
         "DVC_NO_ANALYTICS": "1",
         "DO_NOT_TRACK": "1",
         "ITERATIVE_DO_NOT_TRACK": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    made = Project(root, env)
-    _fill(root)
-    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+
+
+@contextmanager
+def stopped(project: Project) -> Iterator[None]:
+    """Stop the services of ``project`` at the end."""
     try:
-        made.run("dvc", "repro")
-        yield made
+        yield
     finally:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("HORIZONTE_HOME", str(home))
+            patch.setenv("HORIZONTE_HOME", project.env["HORIZONTE_HOME"])
             config.settings.cache_clear()
             services.down()
         config.settings.cache_clear()
 
 
-def _fill(root: Path) -> None:
+def fill(root: Path) -> None:
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, root / name)
     for name in ("src", "notebooks"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pandas as pd
 from benchmarks.loop.game import WEEK, Moment
@@ -19,12 +18,12 @@ from horizonte.model import metrics
 from horizonte.model.forecaster import Forecaster
 from horizonte.monitor import decision, weeks
 from horizonte.monitor.evidence import Evidence
+from horizonte.monitor.findings import MENDED
 from horizonte.policy import Policy
 from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
 from horizonte.retrain.gate import judge
 from horizonte.retrain.pinned import window
 from horizonte.retrain.recalibrate import LEAST, SPAN
-from horizonte.store.retrainings import MENDED
 
 NOTHING = ANNOTATION.empty()
 
@@ -96,11 +95,7 @@ class Loop:
         seen = weigh.weigh(standing, rows, root=Path("/nowhere"), policy=self.policy)
         parts = [p for p in (self.scored, seen.scores) if len(p)]
         self.scored = pd.concat(parts, ignore_index=True) if parts else self.scored
-        statuses: dict[Any, Any] = {
-            (kind, p.comparison.column): p.comparison.status
-            for kind, pairs in seen.pairs.items()
-            for p in pairs
-        }
+        statuses = weigh.statuses(seen.pairs)
         asked = decision.asked(self.before, self.policy) if self.before else ()
         moment.played.named += [(moment.now, found.name) for found in seen.found]
         return weigh.evidence(standing, rows, seen, statuses=statuses, asked=asked)

@@ -12,7 +12,6 @@ from threading import Event
 
 from horizonte import clock, params, paths
 from horizonte.config import settings
-from horizonte.embedded import services
 from horizonte.errors import Fault, NotFound
 from horizonte.ingest import consume as consumer
 from horizonte.ingest import fetch, files, letters, notes
@@ -22,8 +21,7 @@ from horizonte.ingest.notesheet import Note
 from horizonte.ingest.pulled import PullWatch
 from horizonte.ingest.sources import Source, find_source, load_sources
 from horizonte.params import Rules
-from horizonte.serve import champion, issuer_process, predict, vintages
-from horizonte.serve.bucket import Bucket
+from horizonte.serve import champion, issuer_process, predict, published, vintages
 from horizonte.serve.faults import NoChampion
 from horizonte.store import prepared, promotions, series
 from horizonte.store.connection import Connection, connect
@@ -159,5 +157,4 @@ def _champion(conn: Connection) -> champion.Champion:
     promotion = promotions.current_promotion(conn)
     if promotion is None:
         raise NoChampion("promotion", None, "a promoted model", "publish one: horizonte publish")
-    bucket = Bucket.of(services.endpoints().s3)
-    return champion.obtain(promotion.sha256, home=settings().home_folder(), bucket=bucket)
+    return published.obtain(promotion.sha256)

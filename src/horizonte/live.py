@@ -12,13 +12,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import yaml
 from rich.console import Console
 
-from horizonte import clock, paths, stage
+from horizonte import clock, paths, sandbox
 from horizonte.config import settings
 from horizonte.errors import ServiceFault
 from horizonte.replay import recording, shift
@@ -40,7 +41,7 @@ def run(*, speed: float = 600.0, seconds: float | None = None) -> None:
     project = _clone(root, place / "project")
     start = _history(root, project)
     # The issuer that is started below is to be seen at work.
-    env = stage.environment(place / "home") | {"HORIZONTE_ISSUE": "off"}
+    env = sandbox.environment(place / "home") | {"HORIZONTE_ISSUE": "off"}
     try:
         for says, *command in (
             ("Start database, bucket and broker of its own", "up"),
@@ -50,10 +51,10 @@ def run(*, speed: float = 600.0, seconds: float | None = None) -> None:
             ("Start the forecast service", "serve", "--detach"),
         ):
             out.print(f"[bold]▸ {says}[/bold]")
-            stage.command(command, project, env)
+            sandbox.command(command, project, env)
         _play(project, env, start=start, speed=speed, seconds=seconds)
     finally:
-        stage.command(["down"], project, env, check=False)
+        sandbox.command(["down"], project, env, check=False)
 
 
 def _play(
@@ -87,7 +88,7 @@ def _clone(root: Path, project: Path) -> Path:
         raise ServiceFault(
             "data/models/model", "absent", "there", "run `make demo` or `dvc repro` first"
         )
-    stage.clone(root, project)
+    sandbox.clone(root, project)
     shutil.copytree(model, project / "data/models/model")
     return project
 
@@ -97,15 +98,11 @@ def _history(root: Path, project: Path) -> pd.Timestamp:
     found = recording.load(SOURCE, root=root)
     moved = shift.to_now(found.readings, now=pd.Timestamp(clock.now()), step=found.step)
     start: pd.Timestamp = (moved["ds"].max() - PLAYED).floor(found.step)
-    columns = {found.source.unique_id(key): key for key in found.source.series}
-    wide = moved.pivot(index="ds", columns="unique_id", values="y").rename(columns=columns)
-    texts = pd.DatetimeIndex(wide.index).strftime("%Y-%m-%dT%H:%M:%SZ")
-    wide.index = texts.rename(found.source.timestamp[0])
-    since, until = (start - HISTORY).isoformat(), start.isoformat()
+    found = replace(found, readings=moved)
     folder = project / "data/live"
     folder.mkdir(parents=True)
-    wide[wide.index >= since].to_csv(folder / RECORDING)
-    wide[(wide.index >= since) & (wide.index < until)].to_csv(folder / PAST)
+    found.write(folder / RECORDING, since=start - HISTORY)
+    found.write(folder / PAST, since=start - HISTORY, until=start)
     declared = yaml.safe_load((root / "sources.yaml").read_text(encoding="utf-8"))[SOURCE]
     own = {SOURCE: declared | {"files": f"data/live/{RECORDING}"}}
     (project / "sources.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
@@ -119,7 +116,7 @@ def _background(
     running: list[subprocess.Popen[bytes]] = []
     try:
         for command in commands:
-            argv = [sys.executable, "-c", stage.CLI, *command]
+            argv = [sys.executable, "-c", sandbox.CLI, *command]
             # A session of its own: Ctrl-C reaches us first, and we stop them in order.
             running.append(subprocess.Popen(argv, cwd=project, env=env, start_new_session=True))
         yield running

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import yaml
 from rich.console import Console
 
-from horizonte import paths, stage
+from horizonte import paths, sandbox
 from horizonte.config import settings
 from horizonte.replay import recording
 
@@ -43,17 +44,17 @@ def run(*, serve: bool = True) -> None:
     """Show it all; the service then answers until Ctrl-C. Everything stops at the end."""
     place = settings().home_folder() / "turn"
     project = place / "project"
-    env = stage.environment(place / "home")
-    stage.clone(paths.project_root(), project)
+    env = sandbox.environment(place / "home")
+    sandbox.clone(paths.project_root(), project)
     _shrink(project)
     try:
         _first_model(project, env)
         _weeks(project, env)
         _look(project, env)
         if serve:
-            stage.command(["serve"], project, env, check=False)
+            sandbox.command(["serve"], project, env, check=False)
     finally:
-        stage.command(["down"], project, env, check=False)
+        sandbox.command(["down"], project, env, check=False)
 
 
 def _shrink(project: Path) -> None:
@@ -68,35 +69,28 @@ def _shrink(project: Path) -> None:
     found = recording.load(SOURCE, root=project)
     declared = yaml.safe_load((project / "sources.yaml").read_text(encoding="utf-8"))[SOURCE]
     (project / "sources.yaml").write_text(yaml.safe_dump({SOURCE: declared}), encoding="utf-8")
-    names = {found.source.unique_id(key): key for key in found.source.series}
-    wide = found.readings.pivot(index="ds", columns="unique_id", values="y")
-    wide = wide[(wide.index >= START - HISTORY) & (wide.index < END)]
-    late = wide.index >= CHANGE
-    wide.loc[late, TARGET] = wide[TARGET].shift(freq=MOVED).reindex(wide.index)[late]
-    _write(
-        wide[wide.index < START].rename(columns=names), project / SAMPLE, found.source.timestamp[0]
-    )
-    _write(
-        wide[wide.index >= START].rename(columns=names),
-        project / READINGS,
-        found.source.timestamp[0],
-    )
+    found = replace(found, readings=_planted(found.readings))
+    found.write(project / SAMPLE, since=START - HISTORY, until=START)
+    found.write(project / READINGS, since=START, until=END)
 
 
-def _write(wide: pd.DataFrame, path: Path, column: str) -> None:
-    texts = pd.DatetimeIndex(wide.index).strftime("%Y-%m-%dT%H:%M:%SZ")
-    wide.set_axis(pd.Index(texts, name=column), axis="index").to_csv(path)
+def _planted(readings: pd.DataFrame) -> pd.DataFrame:
+    """Return ``readings`` with the target's times after CHANGE moved on by MOVED."""
+    own = readings["unique_id"] == TARGET
+    moved = readings[own].assign(ds=lambda rows: rows["ds"] + MOVED)
+    kept = readings[~(own & (readings["ds"] >= CHANGE))]
+    return pd.concat([kept, moved[moved["ds"] >= CHANGE]], ignore_index=True)
 
 
 def _first_model(project: Path, env: dict[str, str]) -> None:
     _says(f"Train a first model on {HISTORY.days} days of demand until {START:%d %B %Y}")
-    stage.command(["up"], project, env)
-    stage.run([sys.executable, "-m", "dvc", "repro", "--quiet"], project, env, named="dvc repro")
+    sandbox.command(["up"], project, env)
+    sandbox.run([sys.executable, "-m", "dvc", "repro", "--quiet"], project, env, named="dvc repro")
     name = ["-c", "user.name=Horizonte", "-c", "user.email=horizonte@localhost"]
     subprocess.run(
         ["git", *name, "commit", "--quiet", "--all", "-m", "First model"], cwd=project, check=True
     )
-    stage.command(["publish", "--why", "first model"], project, env)
+    sandbox.command(["publish", "--why", "first model"], project, env)
 
 
 def _weeks(project: Path, env: dict[str, str]) -> None:
@@ -107,16 +101,18 @@ def _weeks(project: Path, env: dict[str, str]) -> None:
         upto = min(at + WEEK, END)
         out.print(f"[bold]  {at:%d %B} to {upto:%d %B}[/bold]: readings, and a forecast a day")
         module = [sys.executable, "-m", "horizonte.replay.days", READINGS, SOURCE]
-        stage.run([*module, at.isoformat(), upto.isoformat()], project, env, named="a week of days")
-        stage.command(["monitor"], project, env)
-        stage.command(["retrain"], project, env)
+        sandbox.run(
+            [*module, at.isoformat(), upto.isoformat()], project, env, named="a week of days"
+        )
+        sandbox.command(["monitor"], project, env)
+        sandbox.command(["retrain"], project, env)
         at = upto
 
 
 def _look(project: Path, env: dict[str, str]) -> None:
     _says("What the ledger says")
-    stage.command(["retrainings"], project, env)
-    stage.command(["models", "history"], project, env)
+    sandbox.command(["retrainings"], project, env)
+    sandbox.command(["models", "history"], project, env)
     out.print(f"  reports   {(project / 'data/reports/monitoring/index.html').as_uri()}")
     out.print("  API       GET /verdicts, GET /retrainings, GET /models, at the address below")
 

@@ -6,11 +6,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg import sql
+from tests.integration.conftest import fresh_database
 
 from horizonte import config, paths
 from horizonte.errors import StoreFault
@@ -24,12 +23,8 @@ TABLES = {"series", "observation", "ingest_batch", "dead_letter", "annotation", 
 @pytest.fixture
 def empty(server_url: str) -> Iterator[str]:
     """The URL of a database of this test alone."""
-    name = f"test_{uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as conn:
-        conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
-    with psycopg.connect(server_url, autocommit=True) as conn:
-        conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with fresh_database(server_url) as url:
+        yield url
 
 
 def test_first_use_creates_every_table_and_second_does_nothing(empty: str) -> None:

@@ -13,7 +13,15 @@ from horizonte.policy import Policy
 from horizonte.serve import inputs
 from horizonte.serve.faults import NoChampion, NoHistory
 from horizonte.store import annotations as notes
-from horizonte.store import evaluations, mature, moments, prepared, promotions, verdicts
+from horizonte.store import (
+    evaluations,
+    mature,
+    moments,
+    prepared,
+    promotions,
+    retrainings,
+    verdicts,
+)
 from horizonte.store import series as series_store
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import Promotion
@@ -99,7 +107,7 @@ def _standing(conn: Connection) -> Standing:
         moments.passed(conn, promotion.recorded_at, on=on) / _DAY,
         tuple(
             (action, moments.passed(conn, at, on=on) / _DAY, ended)
-            for action, at, ended in verdicts.retrainings(conn)
+            for action, at, ended in retrainings.last(conn)
         ),
         verdicts.latest(conn, promotion.sha256),
     )

@@ -7,12 +7,9 @@ from pathlib import Path
 
 from horizonte import paths
 from horizonte import policy as policies
-from horizonte.config import settings
-from horizonte.embedded import services
 from horizonte.errors import Fault
 from horizonte.retrain import aftermath
-from horizonte.serve import champion
-from horizonte.serve.bucket import Bucket
+from horizonte.serve import published
 from horizonte.store.connection import Connection
 
 logger = logging.getLogger(__name__)
@@ -28,8 +25,7 @@ def look(conn: Connection, root: Path) -> list[str]:
         return []
     gate = policies.load(root / paths.MARKER).gate
     try:
-        home, bucket = settings().home_folder(), Bucket.of(services.endpoints().s3)
-        former = champion.obtain(promotion.previous, home=home, bucket=bucket)
+        former = published.obtain(promotion.previous)
         back = aftermath.follow(conn, former, policy=gate)
     except Fault as why:
         logger.warning("whether the last promotion helped is not known: %s", why)

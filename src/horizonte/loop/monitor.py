@@ -22,7 +22,7 @@ from horizonte.loop.pages import Drawn
 from horizonte.loop.weigh import Weighed
 from horizonte.monitor import words
 from horizonte.monitor.decision import Decision, asked, decide
-from horizonte.monitor.evidence import Evidence, Kind, Status
+from horizonte.monitor.evidence import Evidence
 from horizonte.policy import Policy
 from horizonte.serve.bucket import Bucket
 from horizonte.store import evaluations, retrainings, verdicts
@@ -60,7 +60,7 @@ def run(conn: Connection, *, root: Path, bucket: Callable[[], Bucket]) -> Outcom
         folder = root / pages.FOLDER / f"{standing.as_of:%Y-%m-%d}"
         drawn = pages.draw(seen, folder)
         evidence = weigh.evidence(
-            standing, rows, seen, statuses=_statuses(drawn), asked=_asked(before)
+            standing, rows, seen, statuses=weigh.statuses(drawn.pairs), asked=_asked(before)
         )
         decision = decide(evidence, policy)
         findings = list(_findings(seen))
@@ -106,14 +106,6 @@ def _asked(before: Verdict | None) -> tuple[str, ...]:
     if before is None:
         return ()
     return asked(Evidence.from_json(before.evidence), policies.parse(before.policy))
-
-
-def _statuses(drawn: Drawn) -> dict[tuple[Kind, str], Status]:
-    return {
-        (kind, p.comparison.column): p.comparison.status  # type: ignore[misc]
-        for kind, pairs in drawn.pairs.items()
-        for p in pairs
-    }
 
 
 def _findings(seen: Weighed) -> Iterator[dict[str, Any]]:

@@ -12,13 +12,11 @@ import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from horizonte import clock, freq, paths
-from horizonte.embedded import services
 from horizonte.errors import Fault
 from horizonte.ingest import watch as watching
 from horizonte.loop import helped, monitor
 from horizonte.loop.monitor import Outcome
-from horizonte.serve import alarms, webhook
-from horizonte.serve.bucket import Bucket
+from horizonte.serve import alarms, published, webhook
 from horizonte.store import verdicts
 from horizonte.store.connection import connect
 from horizonte.store.verdicts import Verdict
@@ -56,7 +54,7 @@ def once() -> str:
     root = paths.project_root()
     with connect() as conn:
         lines = helped.look(conn, root)
-        lines.append(_said(monitor.run(conn, root=root, bucket=_bucket)))
+        lines.append(_said(monitor.run(conn, root=root, bucket=published.bucket)))
         lines += [f"alarm {r.state}: {r.sentence_en}" for r in alarms.look(conn, now=clock.now())]
         try:
             webhook.deliver(conn)
@@ -123,7 +121,3 @@ def _said(done: Outcome) -> str:
         lines.append(f"{done.scores} scores noted")
     lines.append(f"pages: data/{verdict.report}")
     return "\n".join(lines)
-
-
-def _bucket() -> Bucket:
-    return Bucket.of(services.endpoints().s3)

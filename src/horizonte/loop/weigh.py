@@ -247,6 +247,11 @@ def finite(value: object) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
+def statuses(pairs: Mapping[Kind, Sequence[Pair]]) -> dict[tuple[Kind, str], Status]:
+    """Return the status of each column that was compared."""
+    return {(kind, p.comparison.column): _status(p) for kind, own in pairs.items() for p in own}
+
+
 def shown(pairs: Sequence[Pair], status: Mapping[str, str]) -> list[Pair]:
     """Return ``pairs`` with the status that their page shows, where it shows one."""
     return [

@@ -17,6 +17,7 @@ from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS
 from horizonte.model.certainty import context
 from horizonte.model.families import family
 from horizonte.model.protocol import Fitted
+from horizonte.prepare.comparable import held
 from horizonte.prepare.windows import Windows, windows
 
 log = logging.getLogger(__name__)
@@ -207,7 +208,6 @@ def _beside(parts: list[pd.DataFrame], group: Group) -> pd.DataFrame:
         return BACKTEST.empty()
     rows = pd.concat(parts, ignore_index=True).dropna(subset=["mean"])
     rows = rows.merge(group.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"], how="left")
-    for unique_id, at in group.replaced:
-        across = (rows["unique_id"] == unique_id) & (rows["cutoff"] < at) & (rows["ds"] >= at)
-        rows["y"] = rows["y"].mask(across)
-    return rows.assign(**dict.fromkeys(QUANTILE_COLUMNS, np.nan))[BACKTEST.columns]
+    return held(rows, group.replaced).assign(**dict.fromkeys(QUANTILE_COLUMNS, np.nan))[
+        BACKTEST.columns
+    ]

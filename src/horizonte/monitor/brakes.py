@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from horizonte.monitor.evidence import Evidence, Target
+from horizonte.monitor.findings import MENDED
 from horizonte.monitor.triggers import DRIFT, LEAST_DAYS, Trigger, Wants
 from horizonte.policy import Brakes
 
-MEND = ("missing feed", "stuck sensor", "unit change")  # no retraining helps
 YOUNG, COOLING, WAITING = "champion too young", "cool-down", "retraining waits"
 FEW, ANNOTATED, BROKEN, ASKED = "too few rows", "annotation", "to be mended", "asked before"
 RECENT = "too recent"
@@ -61,7 +61,9 @@ def broken(evidence: Evidence) -> set[str]:
     """
     learnt = pd.Timestamp(evidence.as_of) - evidence.known_days * _DAY
     return {
-        f.unique_id for f in evidence.findings if f.name in MEND and pd.Timestamp(f.since) > learnt
+        f.unique_id
+        for f in evidence.findings
+        if f.name in MENDED and pd.Timestamp(f.since) > learnt
     }
 
 
@@ -75,7 +77,7 @@ def _recent(trigger: Trigger, evidence: Evidence, policy: Brakes) -> bool:
     now = pd.Timestamp(evidence.as_of)
     return any(
         f.unique_id == trigger.unique_id
-        and f.name not in MEND
+        and f.name not in MENDED
         and now - pd.Timestamp(f.since) < policy.learn
         for f in evidence.findings
     )

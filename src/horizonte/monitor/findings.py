@@ -17,6 +17,7 @@ MISSING, STUCK, UNIT, LEVEL, TREND, VARIANCE, PHASE, DECAY = NAMES = (
     "phase shift",
     "slow decay",
 )
+MENDED = (MISSING, STUCK, UNIT)  # at the source: no model learns them
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from horizonte.monitor import brakes, words
 from horizonte.monitor.evidence import Evidence
+from horizonte.monitor.findings import MENDED
 from horizonte.monitor.triggers import AGE, DRIFT, LEAST_DAYS, Trigger
 from horizonte.policy import Policy
 
@@ -46,7 +47,7 @@ def of(said: Said, evidence: Evidence, policy: Policy, *, language: str) -> str:
     mend = [
         words.finding(language, name=f.name, thing=f.unique_id, since=f.since, size=f.size)
         for f in evidence.findings
-        if f.name in brakes.MEND
+        if f.name in MENDED
     ]
     if mend:
         return words.say("mend", language, said=whole, findings=words.listed(mend, language))

@@ -8,6 +8,8 @@ compared with what its successor reads: a model's history starts with the presen
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from horizonte.prepare.cleaner import PLANNED, REPLACED
@@ -32,6 +34,18 @@ def comparable(prepared: pd.DataFrame, annotations: pd.DataFrame | None) -> pd.D
             if unique_id in last.index and at <= last[unique_id]:
                 hidden |= (prepared["unique_id"] == unique_id) & (prepared["ds"] < at)
     return prepared.assign(y=prepared["y"].mask(hidden)) if hidden.any() else prepared
+
+
+def held(rows: pd.DataFrame, replaced: Iterable[tuple[str, pd.Timestamp]]) -> pd.DataFrame:
+    """Return forecasts (unique_id, cutoff, ds, y) with ``y`` null where it is not theirs to meet.
+
+    One that was made before the sensor was ``replaced`` (``replacements``) is held against nothing
+    that its successor read.
+    """
+    hidden = pd.Series(False, index=rows.index)
+    for unique_id, at in replaced:
+        hidden |= (rows["unique_id"] == unique_id) & (rows["cutoff"] < at) & (rows["ds"] >= at)
+    return rows.assign(y=rows["y"].mask(hidden)) if hidden.any() else rows
 
 
 def replacements(annotations: pd.DataFrame) -> list[tuple[str, pd.Timestamp]]:

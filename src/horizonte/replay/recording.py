@@ -25,6 +25,18 @@ class Recording:
         """The grid of the source's series."""
         return freq.step(self.source.freq)
 
+    def write(self, path: Path, *, since: pd.Timestamp, until: pd.Timestamp | None = None) -> None:
+        """Write the readings in [since, until) as a file that the source's declaration reads.
+
+        One column a series and times in UTC; ``until`` left out means to the end.
+        """
+        own = self.readings[self.readings["ds"] >= since]
+        own = own if until is None else own[own["ds"] < until]
+        columns = {self.source.unique_id(key): key for key in self.source.series}
+        wide = own.pivot(index="ds", columns="unique_id", values="y").rename(columns=columns)
+        texts = pd.DatetimeIndex(wide.index).strftime("%Y-%m-%dT%H:%M:%SZ")
+        wide.set_axis(pd.Index(texts, name=self.source.timestamp[0]), axis="index").to_csv(path)
+
 
 def load(name: str, *, root: Path | None = None) -> Recording:
     """Return the recording of source ``name`` of the project at ``root`` (default: around us).

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from horizonte.retrain.moves import version
-from horizonte.store import promotions
+from horizonte.store import browse
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
 from horizonte.store.retrainings import ENDS, Run
@@ -15,15 +15,14 @@ from horizonte.store.retrainings import ENDS, Run
 def of(conn: Connection, named: str) -> dict[str, Any]:
     """Return card, promotions, gates and gains of the version that begins with ``named``."""
     found = version(conn, named)
-    versions = promotions.model_versions(conn).set_index("sha256")
-    moves = promotions.promotions(conn)
+    (row,) = browse.model(conn, found)
     asked = {"version": found}
     return {
         "version": found,
-        "uri": versions.loc[found, "uri"],
-        "registered_at": versions.loc[found, "recorded_at"],
-        "card": versions.loc[found, "card"],
-        "promotions": moves[moves["sha256"] == found].to_dict("records"),
+        "uri": row["uri"],
+        "registered_at": row["recorded_at"],
+        "card": row["card"],
+        "promotions": browse.promotions(conn, found),
         "gates": read_frame(conn, _GATES, asked).to_dict("records"),
         "gains": read_frame(conn, _GAINS, asked).to_dict("records"),
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,17 +17,17 @@ from horizonte.errors import Fault
 from horizonte.model import metrics
 from horizonte.model.forecaster import Forecaster
 from horizonte.policy import Gate
-from horizonte.prepare.comparable import in_force, replacements
+from horizonte.prepare.comparable import held, in_force, replacements
 from horizonte.prepare.windows import Windows
 from horizonte.retrain import artefact
 from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
 from horizonte.retrain.gate import judge
 from horizonte.retrain.ruling import Ruling
 from horizonte.serve import champion as champions
-from horizonte.serve import inputs, past, predict
+from horizonte.serve import inputs, past
 from horizonte.serve.champion import Champion
 from horizonte.serve.inputs import Group, Reach
-from horizonte.serve.past import Ask, Past
+from horizonte.serve.past import Ask
 from horizonte.store.connection import Connection
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _compare(
     told: list[_Told] = []
     left_out = dict(answered.left_out)
     if unseen is not None:
-        for group in _groups(conn, answered.compared, as_of):
+        for group in past.groups(conn, answered.compared, as_of=as_of):
             instants = _instants(group, pair, since=unseen, days=policy.days)
             if instants:
                 told.append(_told(conn, group, pair, instants))
@@ -153,19 +153,6 @@ def _unseen(pair: _Pair) -> tuple[pd.Timestamp | None, list[str]]:
     return (None if faults else max(pins)), faults
 
 
-def _groups(conn: Connection, names: Sequence[str], as_of: pd.Timestamp | None) -> Iterator[Group]:
-    if not names:
-        return
-    series = predict.series_of(conn, names)
-    known = inputs.knowledge(conn, set(series["source"]))
-    capped = {
-        source: state if as_of is None else replace(state, as_of=min(state.as_of, as_of))
-        for source, state in known.items()
-    }
-    owned = series.set_index("unique_id")["source"]
-    yield from inputs.groups(series, [n for n in names if owned[n] in capped], capped)
-
-
 def _instants(group: Group, pair: _Pair, *, since: pd.Timestamp, days: int) -> list[pd.Timestamp]:
     """Return, oldest first, the daily instants whose whole forecast has come, none before ``since``."""
     end = group.at.as_of
@@ -183,12 +170,11 @@ def _told(conn: Connection, group: Group, pair: _Pair, instants: Sequence[pd.Tim
     said = zip((CHAMPION, CHALLENGER, NAIVE), seen.forecasts(asked, instants), strict=True)
     rows = pd.concat([part.assign(model=who) for who, part in said], ignore_index=True)
     rows = rows[rows["unique_id"].isin(group.targets)]
-    rows = rows.merge(_actuals(seen, pair, instants), on=["unique_id", "ds"], how="left")
+    came = seen.actuals(rules=pair.challenger.rules, since=instants[0] - DAY)
+    rows = rows.merge(came, on=["unique_id", "ds"], how="left")
     end = group.at.as_of
     rows["day"] = -(pd.Index(end - rows["as_of"]) // DAY)
-    for name, at in replacements(in_force(seen.annotations, end)):
-        across = (rows["unique_id"] == name) & (rows["cutoff"] < at) & (rows["ds"] >= at)
-        rows["y"] = rows["y"].mask(across)
+    rows = held(rows, replacements(in_force(seen.annotations, end)))
     reach = Reach(pair.champion.forecasters[freq.iso(group.step)].tail, 1)
     history = seen.at(instants[0], rules=pair.challenger.rules, reach=reach).history
     scale = metrics.scale(history[["unique_id", "ds", "y"]], freq_=freq.iso(group.step))
@@ -198,15 +184,6 @@ def _told(conn: Connection, group: Group, pair: _Pair, instants: Sequence[pd.Tim
     }
     kept = [*BACKTEST.columns, "day", "as_of"]
     return _Told(rows.loc[~rows["unique_id"].isin(gone), kept], scale, gone)
-
-
-def _actuals(seen: Past, pair: _Pair, instants: Sequence[pd.Timestamp]) -> pd.DataFrame:
-    """Return what came and is trusted: no imputed value, no annotated stretch, no earlier sensor."""
-    group = seen.group
-    span = Reach(freq.written(group.at.as_of - instants[0] + DAY), 1)
-    prepared = seen.at(group.at.as_of, rules=pair.challenger.rules, reach=span).prepared
-    good = prepared[(prepared["quality"] == "ok") & prepared["y"].notna()]
-    return good[["unique_id", "ds", "y"]]
 
 
 def naive(forecaster: Forecaster, view: Windows) -> pd.DataFrame:

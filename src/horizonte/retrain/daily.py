@@ -68,6 +68,11 @@ def weights(differences: pd.DataFrame) -> pd.Series:
     return found / found.sum()
 
 
+def by_day(differences: pd.DataFrame, weights: pd.Series) -> pd.Series:
+    """Return each day's mean over the series that have it, by what each weighs."""
+    return (differences * weights).sum(axis=1) / (differences.notna() * weights).sum(axis=1)
+
+
 def share(difference: float) -> float:
     """Return a difference of ``differences`` as the share of the old loss that is saved."""
     return 2 * difference / (2 + difference)

@@ -11,10 +11,12 @@ import pandas as pd
 
 from horizonte.contracts import BACKTEST
 from horizonte.policy import Gate
+from horizonte.prepare.comparable import held
 from horizonte.retrain import paired
 from horizonte.retrain.daily import (
     CHALLENGER,
     CHAMPION,
+    by_day,
     daily,
     differences,
     saved,
@@ -66,9 +68,7 @@ def gain(
     by_series = differences(losses, "sql", old=CHAMPION, new=CHALLENGER)
     if len(by_series) < paired.LEAST:
         return None
-    weight = weights(by_series)
-    by_day = (by_series * weight).sum(axis=1) / (by_series.notna() * weight).sum(axis=1)
-    test = paired.paired(by_day, alpha=policy.alpha / LOOKS)
+    test = paired.paired(by_day(by_series, weights(by_series)), alpha=policy.alpha / LOOKS)
     mean, low, high = (share(value) for value in (test.mean, test.low, test.high))
     kept = saved(losses, "sql", old=CHAMPION, new=CHALLENGER).dropna()
     series = {str(name): float(value) for name, value in kept.items()}
@@ -89,9 +89,7 @@ def _said(days: int, found: tuple[float, float, float], policy: Gate) -> Said:
 
 def _losses(rows: pd.DataFrame, replaced: Sequence[tuple[str, pd.Timestamp]]) -> pd.DataFrame:
     kept = rows.assign(model=rows["model"].map(CALLED), day=rows["as_of"].dt.floor("D"))
-    for name, at in replaced:
-        across = (kept["unique_id"] == name) & (kept["cutoff"] < at) & (kept["ds"] >= at)
-        kept["y"] = kept["y"].mask(across)
+    kept = held(kept, replaced)
     # Vintages of one series that share a cutoff are one forecast: the first is scored.
     kept = kept.sort_values("as_of").drop_duplicates(list(BACKTEST.key))
     ones = pd.DataFrame({"unique_id": kept["unique_id"].unique()}).assign(mae=1.0, rmse=1.0)

@@ -17,6 +17,7 @@ from horizonte.retrain.daily import (
     MEANS,
     NAIVE,
     Days,
+    by_day,
     daily,
     differences,
     saved,
@@ -43,9 +44,8 @@ def judge(rows: pd.DataFrame, *, scale: pd.DataFrame, policy: Gate) -> Ruling:
     if len(by_series) < least(policy):
         return _nothing(found, policy, len(by_series))
     weight = weights(by_series)
-    by_day = (by_series * weight).sum(axis=1) / (by_series.notna() * weight).sum(axis=1)
     table = _series(found, weight)
-    test = _as_shares(paired(by_day, alpha=policy.alpha))
+    test = _as_shares(paired(by_day(by_series, weight), alpha=policy.alpha))
     against = [
         *conditions.too_little(test, table, policy),
         *conditions.worse_than_naive(found, policy),

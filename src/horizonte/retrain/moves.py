@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from horizonte.config import settings
-from horizonte.embedded import services
 from horizonte.errors import NotFound, StoreFault
 from horizonte.retrain.lineage import Move, before
-from horizonte.serve import champion
-from horizonte.serve.bucket import Bucket
-from horizonte.store import promotions
+from horizonte.serve import published
+from horizonte.store import browse, promotions
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import Promotion
+
+SHORTEST = 4  # characters by which a version may be named
 
 
 def rollback(conn: Connection, *, why: str, by: str, to: str | None = None) -> Promotion:
@@ -43,16 +42,13 @@ def promote(conn: Connection, named: str, *, why: str, by: str) -> Promotion:
 
 def version(conn: Connection, named: str) -> str:
     """Return the one registered version that begins with ``named``; raise NotFound otherwise."""
-    known = [str(v) for v in promotions.model_versions(conn)["sha256"]]
-    found = [v for v in known if v.startswith(named)] if len(named) >= SHORTEST else []
+    found = browse.model(conn, named) if len(named) >= SHORTEST else []
     if len(found) != 1:
         allowed = f"the first {SHORTEST} characters or more of exactly one registered version"
-        newest = ", ".join(v[:12] for v in known[-5:]) or "none is registered"
+        known = [row["sha256"][:12] for row in browse.models(conn)[:5]]
+        newest = ", ".join(reversed(known)) or "none is registered"
         raise NotFound("model version", named, allowed, f"the newest are: {newest}")
-    return found[0]
-
-
-SHORTEST = 4
+    return str(found[0]["sha256"])
 
 
 def _move(conn: Connection, target: str, *, why: str, by: str, kind: promotions.Kind) -> Promotion:
@@ -61,8 +57,7 @@ def _move(conn: Connection, target: str, *, why: str, by: str, kind: promotions.
     current = promotions.current_promotion(conn)
     if current is not None and current.sha256 == target:
         raise StoreFault("model version", target[:12], "another than the champion", "nothing to do")
-    bucket = Bucket.of(services.endpoints().s3)
-    champion.obtain(target, home=settings().home_folder(), bucket=bucket)
+    published.obtain(target)
     over = None if current is None else current.sha256
     return promotions.promote(
         conn, target, why, by=by, evidence={"by_hand": True}, kind=kind, over=over

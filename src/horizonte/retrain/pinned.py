@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -33,24 +33,12 @@ class Pinned:
 
     def as_json(self) -> dict[str, Any]:
         """Return the pin as the ledger keeps it."""
-        return {
-            "as_of": self.as_of.isoformat(),
-            "recorded": self.recorded,
-            "base": self.base,
-            "branch": self.branch,
-            "days": self.days,
-        }
+        return asdict(self) | {"as_of": self.as_of.isoformat()}
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> Self:
         """Return what ``as_json`` gave."""
-        return cls(
-            datetime.fromisoformat(stored["as_of"]),
-            stored["recorded"],
-            stored["base"],
-            stored["branch"],
-            stored["days"],
-        )
+        return cls(**stored | {"as_of": datetime.fromisoformat(stored["as_of"])})
 
 
 def window(gate: Gate, *, now: pd.Timestamp, changed: pd.Timestamp | None) -> int:
@@ -81,7 +69,7 @@ def pin(
     now = newest(conn)
     days = window(gate, now=now, changed=changed)
     as_of = now - days * DAY
-    seen = pd.Timestamp(trained_until(conn, champion.sha256))
+    seen = pd.Timestamp(str(promotions.card(conn, champion.sha256)["data_as_of"]))
     if as_of < seen:
         raise Refused(
             f"the champion has seen everything until {seen:%Y-%m-%d %H:%M}Z, and the gate needs "
@@ -106,10 +94,3 @@ def newest(conn: Connection) -> pd.Timestamp:
     if not clocks:
         raise Refused("no target has a reading yet: load some")
     return max(clocks).floor("h")
-
-
-def trained_until(conn: Connection, version: str) -> str:
-    """Return the pin of the data that ``version`` was trained on, as its card says."""
-    versions = promotions.model_versions(conn).set_index("sha256")
-    card: dict[str, Any] = versions["card"].to_dict()[version]
-    return str(card["data_as_of"])

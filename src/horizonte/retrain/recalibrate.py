@@ -19,9 +19,8 @@ from horizonte.prepare.windows import Windows
 from horizonte.report import card
 from horizonte.retrain.pinned import Pinned
 from horizonte.retrain.refused import Refused
-from horizonte.serve import champion, inputs, past, predict
+from horizonte.serve import champion, inputs, past
 from horizonte.serve.champion import Champion
-from horizonte.serve.inputs import Reach
 from horizonte.serve.past import Ask
 from horizonte.store.connection import Connection
 
@@ -69,14 +68,8 @@ def _held(
 ) -> pd.DataFrame:
     """Return what ``model`` said of the panel ``iso`` from each cutoff, beside what came by the pin."""
     targets = model.forecasters[iso].meta["unique_id"].tolist()
-    series = predict.series_of(conn, targets)
-    known = {
-        source: replace(found, as_of=min(found.as_of, pin))
-        for source, found in inputs.knowledge(conn, series["source"]).items()
-    }
-    names = series.loc[series["source"].isin(known), "unique_id"]
-    mine = [name for name in targets if name in set(names)]
-    parts = [_one(conn, model, g, since=since) for g in inputs.groups(series, mine, known)]
+    groups = past.groups(conn, targets, as_of=pin)
+    parts = [_one(conn, model, group, since=since) for group in groups]
     return pd.concat([NONE, *parts], ignore_index=True)
 
 
@@ -91,10 +84,8 @@ def _one(
         return NONE
     seen = past.read(conn, group, [model], first=instants[0])
     (said,) = seen.forecasts([Ask(model, _bare)], instants)
-    span = Reach(freq.written(group.at.as_of - instants[0] + EVERY), 1)
-    came = seen.at(group.at.as_of, rules=model.rules, reach=span).prepared
-    good = came.loc[came["quality"] == "ok", ["unique_id", "ds", "y"]]
-    return said.merge(good, on=["unique_id", "ds"])
+    came = seen.actuals(rules=model.rules, since=instants[0] - EVERY)
+    return said.merge(came, on=["unique_id", "ds"])
 
 
 def _bare(forecaster: Forecaster, view: Windows) -> pd.DataFrame:

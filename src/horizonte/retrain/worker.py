@@ -15,19 +15,21 @@ from typing import Any
 
 import psycopg
 
-from horizonte import clock, paths, policy
+from horizonte import paths, policy
 from horizonte.embedded import services
 from horizonte.errors import Fault, StoreFault
+from horizonte.monitor.findings import MENDED
 from horizonte.pipeline import files
 from horizonte.policy import Policy
 from horizonte.retrain import recalibrate
-from horizonte.retrain.comparing import obtained
 from horizonte.retrain.gated import gated
 from horizonte.retrain.pinned import Pinned, pin
 from horizonte.retrain.publish import publish
 from horizonte.retrain.refused import Refused
 from horizonte.retrain.workspace import Workspace
 from horizonte.serve import folder as model_folder
+from horizonte.serve import published
+from horizonte.serve.vintages import database_now
 from horizonte.store import promotions, retrainings
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import Promotion
@@ -92,11 +94,11 @@ def _end(job: Job, step: Step, why: str) -> str:
 def _steps(job: Job) -> str:
     pinned = _pinned(job)
     place = Workspace.at(job.root, job.run.id, pinned.base)
-    folder = _trained(job, pinned, place)
-    before = _gated(job, folder)
+    challenger = _trained(job, pinned, place)
+    before = _gated(job, place.model, challenger)
     if job.run.action == "retrain":
         _kept(job, pinned, place)
-    return _promoted(job, folder, before)
+    return _promoted(job, place.model, challenger, before)
 
 
 def _pinned(job: Job) -> Pinned:
@@ -106,19 +108,19 @@ def _pinned(job: Job) -> Pinned:
             _champion(job),
             root=job.root,
             gate=job.policy.gate,
-            changed=retrainings.changed(job.conn, job.run),
+            changed=retrainings.changed(job.conn, job.run, besides=MENDED),
         )
         job.note("pinned", **found.as_json())
     return Pinned.of(job.done["pinned"])
 
 
-def _trained(job: Job, pinned: Pinned, place: Workspace) -> Path:
-    """Return the challenger's folder, made again where it is not what the ledger says."""
-    known = job.done.get("trained", {}).get("challenger")
+def _trained(job: Job, pinned: Pinned, place: Workspace) -> str:
+    """Return the challenger in ``place``, made again where it is not what the ledger says."""
+    known: str | None = job.done.get("trained", {}).get("challenger")
     if known is not None and _version(place.model) == known:
-        return place.model
+        return known
     if job.run.action == "recalibrate":
-        base = obtained(_champion(job).sha256)
+        base = published.folder(_champion(job).sha256)
         recalibrate.make(job.conn, base, place.model, pinned=pinned)
     else:
         place.make()
@@ -126,7 +128,7 @@ def _trained(job: Job, pinned: Pinned, place: Workspace) -> Path:
         place.train()
     made = model_folder.verified(place.model)[0]
     job.note("trained", challenger=made)
-    return place.model
+    return made
 
 
 def _version(folder: Path) -> str | None:
@@ -136,10 +138,9 @@ def _version(folder: Path) -> str | None:
         return None
 
 
-def _gated(job: Job, folder: Path) -> Promotion:
+def _gated(job: Job, folder: Path, challenger: str) -> Promotion:
     """Return the promotion whose champion lost to ``folder``; raise Refused where it did not."""
     now = _champion(job)
-    challenger = model_folder.verified(folder)[0]
     if challenger == now.sha256:
         return now  # promoted before it was killed
     past = job.done.get("gated", {})
@@ -147,11 +148,11 @@ def _gated(job: Job, folder: Path) -> Promotion:
         gate = job.policy.gate.model_copy(update={"days": job.done["pinned"]["days"]})
         held = gated(
             job.conn,
-            obtained(now.sha256),
+            published.folder(now.sha256),
             folder,
             policy=gate,
             reports=job.root / files.REPORTS,
-            now=clock.now(),
+            now=database_now(job.conn),
             run_id=job.run.id,
         )
         job.note(
@@ -187,8 +188,7 @@ def _kept(job: Job, pinned: Pinned, place: Workspace) -> None:
     job.note("committed", commit=commit, branch=branch, metrics=metrics)
 
 
-def _promoted(job: Job, folder: Path, before: Promotion) -> str:
-    version = model_folder.verified(folder)[0]
+def _promoted(job: Job, folder: Path, version: str, before: Promotion) -> str:
     if before.sha256 != version:
         publish(
             job.conn,

@@ -17,7 +17,7 @@ from horizonte.errors import ConfigFault, Fault
 from horizonte.monitor import absence
 from horizonte.monitor.absence import Alarm, Feed
 from horizonte.serve import freshness, issuing, webhook
-from horizonte.store import alarms, moments, promotions, series, verdicts
+from horizonte.store import alarms, gains, moments, promotions, retrainings, series, verdicts
 from horizonte.store.alarms import Row
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import Promotion
@@ -119,10 +119,10 @@ def _watched(conn: Connection, promotion: Promotion) -> Iterator[Alarm]:
 
 
 def _retraining(conn: Connection) -> Iterator[Alarm]:
-    ended = verdicts.last_ended(conn)
+    ended = retrainings.last_ended(conn)
     if ended is not None and ended[1] == "failed":
         yield absence.alarm("retraining failed", str(ended[0]))
-    harmed = verdicts.last_gain(conn)
+    harmed = gains.newest(conn)
     if harmed is not None and harmed[1] == "harmed":
         yield absence.alarm("retraining harmed", harmed[0][:12])
 

@@ -7,6 +7,7 @@ from typing import Any
 from horizonte.errors import NotFound
 from horizonte.serve import cursors
 from horizonte.serve import schemas_loop as loop
+from horizonte.store import alarms as raised
 from horizonte.store import browse_loop, retrainings
 from horizonte.store.browse import Row
 from horizonte.store.connection import Connection
@@ -54,8 +55,8 @@ def verdict(conn: Connection, number: int) -> loop.Verdict:
 
 
 def alarms(conn: Connection) -> loop.AlarmList:
-    """Return the alarms that are raised now."""
-    found = browse_loop.alarms(conn)
+    """Return the alarms that are raised now, newest first."""
+    found = [vars(row) for row in reversed(raised.raised(conn))]
     return loop.AlarmList(alarms=[loop.Alarm(raised_at=row["recorded_at"], **row) for row in found])
 
 

@@ -18,7 +18,7 @@ from horizonte.params import Rules
 from horizonte.prepare.asof import as_of as known_at
 from horizonte.prepare.comparable import in_force
 from horizonte.prepare.windows import Windows
-from horizonte.serve import inputs
+from horizonte.serve import inputs, predict
 from horizonte.serve.champion import Champion
 from horizonte.serve.inputs import Group, Inputs, Knowledge, Reach
 from horizonte.store import annotations as notes
@@ -75,6 +75,16 @@ class Past:
                 parts.append(rows.assign(as_of=_asked(rows, ends)))
         return [pd.concat(parts, ignore_index=True) for parts in said]
 
+    def actuals(self, *, rules: Rules, since: pd.Timestamp) -> pd.DataFrame:
+        """Return (unique_id, ds, y) that came from ``since`` on and is trusted.
+
+        No imputed value, no annotated stretch, nothing that a former sensor read.
+        """
+        end = self.group.at.as_of
+        prepared = self.at(end, rules=rules, reach=Reach(freq.written(end - since), 1)).prepared
+        good = prepared[(prepared["quality"] == "ok") & prepared["y"].notna()]
+        return good[["unique_id", "ds", "y"]]
+
     def _batches(
         self, asked: Sequence[Ask], instants: Sequence[pd.Timestamp]
     ) -> Iterator[Sequence[pd.Timestamp]]:
@@ -89,6 +99,24 @@ class Past:
         size = max(1, int(CELLS // (steps * len(self.group.ids)))) if apart else 1
         for first in range(0, len(instants), size):
             yield instants[first : first + size]
+
+
+def groups(
+    conn: Connection, names: Sequence[str], *, as_of: pd.Timestamp | None = None
+) -> list[Group]:
+    """Return ``names`` as groups, each known until its source's clock, or ``as_of`` where earlier.
+
+    A target whose source has brought nothing is in none.
+    """
+    if not names:
+        return []
+    series = predict.series_of(conn, names)
+    known = {
+        source: state if as_of is None else replace(state, as_of=min(state.as_of, as_of))
+        for source, state in inputs.knowledge(conn, set(series["source"])).items()
+    }
+    owned = series.set_index("unique_id")["source"]
+    return inputs.groups(series, [n for n in names if owned[n] in known], known)
 
 
 def read(

@@ -8,21 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from horizonte.serve.schemas_out import CURSOR, Asked
+from horizonte.store.retrainings import Action, Step
 
 EXAMPLE = {"why": "the plant was rebuilt"}
-Action = Literal["recalibrate", "retrain"]
-State = Literal[
-    "waiting",
-    "started",
-    "pinned",
-    "trained",
-    "gated",
-    "pushed",
-    "committed",
-    "promoted",
-    "refused",
-    "failed",
-]
+State = Literal["waiting", Step]
 
 
 class PageAsked(Asked):

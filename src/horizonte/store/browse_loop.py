@@ -1,4 +1,4 @@
-"""Pages of the loop's ledger: verdicts, retrainings and alarms, newest first."""
+"""Pages of the loop's ledger: verdicts and retrainings, newest first."""
 
 from __future__ import annotations
 
@@ -43,11 +43,6 @@ def retraining(conn: Connection, number: int) -> Row | None:
     return found[0] | {"steps": steps}
 
 
-def alarms(conn: Connection) -> list[Row]:
-    """Return the alarms that are raised now, newest first."""
-    return _rows(conn, _ALARMS, {})
-
-
 def _rows(conn: Connection, query: str, given: dict[str, Any]) -> list[Row]:
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query, given).fetchall()
@@ -64,6 +59,3 @@ _STATE = """SELECT r.id, r.action, r.why, r.requested_by, r.verdict_id, r.record
 _RETRAININGS = f"""{_STATE} WHERE %(before)s::bigint IS NULL OR r.id < %(before)s
     ORDER BY r.id DESC LIMIT %(limit)s"""
 _RETRAINING = f"{_STATE} WHERE r.id = %(id)s"
-_ALARMS = """SELECT name, thing, sentence_en, sentence_pt, recorded_at FROM (
-        SELECT DISTINCT ON (name, thing) * FROM alarm ORDER BY name, thing, id DESC) AS last
-    WHERE state = 'raised' ORDER BY id DESC"""

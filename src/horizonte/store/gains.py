@@ -58,6 +58,14 @@ def latest(conn: Connection, promotion_id: int) -> Gained | None:
         ).fetchone()
 
 
+def newest(conn: Connection) -> tuple[str, str] | None:
+    """Return the model version that was judged last after its promotion, and what was said."""
+    return conn.execute(
+        """SELECT p.sha256, g.said FROM gain AS g JOIN promotion AS p ON p.id = g.promotion_id
+           ORDER BY g.id DESC LIMIT 1"""
+    ).fetchone()
+
+
 def read(conn: Connection) -> list[Gained]:
     """Return the last row of every promotion that has one, newest promotion first."""
     with conn.cursor(row_factory=class_row(Gained)) as cursor:

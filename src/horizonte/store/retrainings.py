@@ -6,7 +6,7 @@ leaves it waiting and the next one takes it up where it stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +34,6 @@ Step = Literal[
     "refused",
     "failed",
 ]
-MENDED = ("missing feed", "stuck sensor", "unit change")  # at the source, not by a model
 _LOCK = 4_614_110_870_016
 
 
@@ -104,14 +103,14 @@ def done(conn: Connection, run_id: int) -> dict[str, dict[str, Any]]:
     return dict(rows)
 
 
-def changed(conn: Connection, run: Run) -> pd.Timestamp | None:
+def changed(conn: Connection, run: Run, *, besides: Sequence[str]) -> pd.Timestamp | None:
     """Return since when the newest change that ``run`` is to learn was seen, None where none was named.
 
-    What must be mended at the source is nothing to learn.
+    ``besides`` names what is nothing to learn.
     """
     row = conn.execute(
         "SELECT max(since) FROM finding WHERE verdict_id = %s AND NOT name = ANY(%s)",
-        (run.verdict_id, list(MENDED)),
+        (run.verdict_id, list(besides)),
     ).fetchone()
     return None if row is None or row[0] is None else pd.Timestamp(row[0])
 
@@ -123,6 +122,26 @@ def times(conn: Connection, run_id: int, step: Step) -> int:
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def last(conn: Connection) -> Sequence[tuple[str, datetime, str | None]]:
+    """Return the last request of each action: (action, when, the step that ended it or None)."""
+    return conn.execute(
+        """SELECT DISTINCT ON (r.action) r.action, r.recorded_at, s.step
+           FROM retrain_run AS r LEFT JOIN LATERAL (
+               SELECT step FROM retrain_step WHERE run_id = r.id AND step = ANY(%s)
+               ORDER BY id DESC LIMIT 1) AS s ON true
+           ORDER BY r.action, r.id DESC""",
+        (list(ENDS),),
+    ).fetchall()
+
+
+def last_ended(conn: Connection) -> tuple[int, str] | None:
+    """Return the newest request that has ended, and the step that ended it."""
+    return conn.execute(
+        "SELECT run_id, step FROM retrain_step WHERE step = ANY(%s) ORDER BY id DESC LIMIT 1",
+        (list(ENDS),),
+    ).fetchone()
 
 
 def runs(conn: Connection) -> pd.DataFrame:

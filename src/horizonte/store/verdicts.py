@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,27 +104,6 @@ def instants(conn: Connection, limit: int = 10) -> list[pd.Timestamp]:
     return [pd.Timestamp(instant) for (instant,) in found.fetchall()]
 
 
-def retrainings(conn: Connection) -> Sequence[tuple[str, datetime, str | None]]:
-    """Return the last request of each action: (action, when, the step that ended it or None)."""
-    return conn.execute(_RETRAININGS).fetchall()
-
-
-def last_ended(conn: Connection) -> tuple[int, str] | None:
-    """Return the newest request that has ended, and the step that ended it."""
-    return conn.execute(
-        """SELECT run_id, step FROM retrain_step WHERE step IN ('promoted', 'refused', 'failed')
-           ORDER BY id DESC LIMIT 1"""
-    ).fetchone()
-
-
-def last_gain(conn: Connection) -> tuple[str, str] | None:
-    """Return the model version that was judged last after its promotion, and what was said."""
-    return conn.execute(
-        """SELECT p.sha256, g.said FROM gain AS g JOIN promotion AS p ON p.id = g.promotion_id
-           ORDER BY g.id DESC LIMIT 1"""
-    ).fetchone()
-
-
 _LATEST = """SELECT * FROM verdict
     WHERE %(version)s::text IS NULL OR model_version = %(version)s ORDER BY id DESC LIMIT 1"""
 _ADD = """INSERT INTO verdict (model_version, as_of, action, triggers, brakes, sentence_en,
@@ -141,8 +120,3 @@ _FINDING = """INSERT INTO finding (verdict_id, unique_id, name, since, size, sen
         sentence_pt, evidence)
     VALUES (%(verdict_id)s, %(unique_id)s, %(name)s, %(since)s, %(size)s, %(sentence_en)s,
         %(sentence_pt)s, %(evidence)s)"""
-_RETRAININGS = """SELECT DISTINCT ON (r.action) r.action, r.recorded_at, s.step
-    FROM retrain_run AS r LEFT JOIN LATERAL (
-        SELECT step FROM retrain_step WHERE run_id = r.id
-          AND step IN ('promoted', 'refused', 'failed') ORDER BY id DESC LIMIT 1) AS s ON true
-    ORDER BY r.action, r.id DESC"""

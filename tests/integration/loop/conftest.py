@@ -6,13 +6,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import uuid4
 
-import psycopg
 import pytest
 import yaml
-from psycopg import sql
+from tests.integration.conftest import fresh_database
 from tests.integration.loop.world import DAY, START, World
 
 from horizonte import paths
@@ -27,12 +24,8 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def database_url(server_url: str) -> Iterator[str]:
     """A database of this test alone: one champion and one queue belong to a database."""
-    name = f"test_{uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as conn:
-        conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
-    with psycopg.connect(server_url, autocommit=True) as conn:
-        conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with fresh_database(server_url) as url:
+        yield url
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,10 +13,7 @@ import pandas as pd
 import psycopg
 import pytest
 import yaml
-from tests.conftest import ROOT, Project, _fill
-
-from horizonte import config
-from horizonte.embedded import services
+from tests.conftest import ROOT, Project, environment, fill, stopped
 
 CLI = "from horizonte.cli import main; main()"
 PIN = "2014-11-05T00:00:00Z"  # of the champion
@@ -103,22 +99,14 @@ class Place(Project):
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A project whose champion knows only the naives, and whose next commit knows more."""
     root = tmp_path_factory.mktemp("retrained")
-    env = {k: v for k, v in os.environ.items() if k not in ("HORIZONTE_DATABASE", "HORIZONTE_S3")}
-    env |= {
-        "HORIZONTE_HOME": str(root / ".horizonte"),
-        "DVC_SITE_CACHE_DIR": str(tmp_path_factory.mktemp("site")),
-        "DVC_NO_ANALYTICS": "1",
-        "DO_NOT_TRACK": "1",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    made = Place(root, env)
-    _fill(root)
+    made = Place(root, environment(root, site=tmp_path_factory.mktemp("site")))
+    fill(root)
     (root / "data/reports").mkdir(exist_ok=True)
     shutil.copy(ROOT / "data/reports/.gitignore", root / "data/reports/.gitignore")
     _only_demand(root)
     _params(root, as_of=PIN, families=["naive"])
     git(root, "init", "--quiet", "--initial-branch", "main")
-    try:
+    with stopped(made):
         made.command("up")
         made.run("dvc", "repro")
         git(root, "add", "--all")
@@ -127,12 +115,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         _params(root, as_of=PIN, families=["naive", "linear"])
         git(root, "commit", "--quiet", "--all", "--message", "more families")
         yield made
-    finally:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("HORIZONTE_HOME", env["HORIZONTE_HOME"])
-            config.settings.cache_clear()
-            services.down()
-        config.settings.cache_clear()
 
 
 def _only_demand(root: Path) -> None:

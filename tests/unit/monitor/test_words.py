@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from horizonte.monitor import absence, brakes, words
+from horizonte.monitor import absence, brakes, findings, words
 
 
 def fields(text: str) -> set[str]:
@@ -27,9 +27,9 @@ def test_both_languages_have_every_message(name: str) -> None:
     "name",
     [
         *(n for n in absence.NAMES),
-        *brakes.MEND,
+        *findings.MENDED,
         *(brakes.YOUNG, brakes.COOLING, brakes.WAITING),
-        *(brakes.FEW, brakes.ANNOTATED, brakes.BROKEN, brakes.ASKED),
+        *(brakes.FEW, brakes.ANNOTATED, brakes.BROKEN, brakes.RECENT, brakes.ASKED),
     ],
 )
 def test_every_name_has_a_message(name: str) -> None:
