@@ -15,6 +15,7 @@ from horizonte.model.certainty import certainty
 from horizonte.model.conformal import Calibration
 from horizonte.model.forecaster import CARD, Forecaster
 from horizonte.model.spread import Spread
+from horizonte.prepare.comparable import held, in_force, replacements
 from horizonte.prepare.windows import Windows
 from horizonte.report import card
 from horizonte.retrain.pinned import Pinned
@@ -44,10 +45,8 @@ def make(conn: Connection, folder: Path, target: Path, *, pinned: Pinned) -> Non
     shutil.copytree(folder, target)
     counted = 0
     for iso, forecaster in model.forecasters.items():
-        rows = _held(conn, model, iso, since=since, pin=pin)
-        cutoffs = (
-            rows.groupby("unique_id")["cutoff"].nunique() if len(rows) else pd.Series(dtype=int)
-        )
+        rows = held_against(conn, model, iso, since=since, pin=pin)
+        cutoffs = rows.groupby("unique_id")["cutoff"].nunique()
         if cutoffs.max() >= LEAST:
             _write(target / iso, _recalibrated(forecaster, rows, cutoffs))
             counted = max(counted, int(cutoffs.max()))
@@ -63,7 +62,7 @@ def make(conn: Connection, folder: Path, target: Path, *, pinned: Pinned) -> Non
     card.write(target, {k: v for k, v in own.items() if k != "files"})
 
 
-def _held(
+def held_against(
     conn: Connection, model: Champion, iso: str, *, since: pd.Timestamp, pin: pd.Timestamp
 ) -> pd.DataFrame:
     """Return what ``model`` said of the panel ``iso`` from each cutoff, beside what came by the pin."""
@@ -85,7 +84,9 @@ def _one(
     seen = past.read(conn, group, [model], first=instants[0])
     (said,) = seen.forecasts([Ask(model, _bare)], instants)
     came = seen.actuals(rules=model.rules, since=instants[0] - EVERY)
-    return said.merge(came, on=["unique_id", "ds"])
+    rows = said.merge(came, on=["unique_id", "ds"])
+    replaced = replacements(in_force(seen.annotations, group.at.as_of))
+    return held(rows, replaced).dropna(subset=["y"])
 
 
 def _bare(forecaster: Forecaster, view: Windows) -> pd.DataFrame:

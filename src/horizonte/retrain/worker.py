@@ -30,7 +30,7 @@ from horizonte.retrain.workspace import Workspace
 from horizonte.serve import folder as model_folder
 from horizonte.serve import published
 from horizonte.serve.vintages import database_now
-from horizonte.store import promotions, retrainings
+from horizonte.store import gates, promotions, retrainings
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import Promotion
 from horizonte.store.retrainings import Run, Step
@@ -86,8 +86,7 @@ def _perform(conn: Connection, run: Run, root: Path) -> str:
 
 def _end(job: Job, step: Step, why: str) -> str:
     job.note(step, why=why)
-    if job.run.action == "retrain":
-        Workspace.at(job.root, job.run.id, "").remove()
+    Workspace.at(job.root, job.run.id, "").remove()
     return f"{step}: {why}"
 
 
@@ -144,7 +143,8 @@ def _gated(job: Job, folder: Path, challenger: str) -> Promotion:
     if challenger == now.sha256:
         return now  # promoted before it was killed
     past = job.done.get("gated", {})
-    if (past.get("champion"), past.get("challenger")) != (now.sha256, challenger):
+    same = (past.get("champion"), past.get("challenger")) == (now.sha256, challenger)
+    if not same or (past["passed"] and not gates.passed(job.conn, now.sha256, challenger)):
         gate = job.policy.gate.model_copy(update={"days": job.done["pinned"]["days"]})
         held = gated(
             job.conn,

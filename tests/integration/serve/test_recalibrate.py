@@ -15,7 +15,9 @@ from horizonte.retrain import recalibrate
 from horizonte.retrain.contest import contest, ruling
 from horizonte.retrain.pinned import Pinned
 from horizonte.retrain.refused import Refused
+from horizonte.serve import champion
 from horizonte.serve import folder as model_folder
+from horizonte.store import annotations
 from horizonte.store.connection import Connection, connect
 
 pytestmark = pytest.mark.slow
@@ -64,6 +66,23 @@ def test_narrow_bands_are_widened_and_the_gate_lets_them_pass(
         if p.is_file() and p.read_bytes() != (narrow / p.relative_to(made)).read_bytes()
     }
     assert changed == {"card.json", "PT1H/forecaster.json", "PT30M/forecaster.json"}
+
+
+def test_a_replaced_sensor_calibrates_nothing_of_its_successor(
+    private: Connection, narrow: Path, tmp_path: Path
+) -> None:
+    """What was forecast before the replacement is not held against what came after it."""
+    at = PIN - pd.Timedelta(days=6)
+    note = {
+        "unique_id": "site/a", "starts_at": at, "ends_at": at + pd.Timedelta(hours=1),
+        "kind": "sensor_replaced", "note": "new", "withdrawn": False, "available_at": at,
+    }  # fmt: skip
+    annotations.add(private, pd.DataFrame([note]))
+    model = champion.load(narrow)
+    rows = recalibrate.held_against(private, model, "PT1H", since=TRAINED, pin=PIN)
+    own = rows[rows["unique_id"] == "site/a"]
+    assert len(own)
+    assert not ((own["cutoff"] < at) & (own["ds"] >= at)).any()
 
 
 def test_too_few_cutoffs_are_refused(loaded: str, narrow: Path, tmp_path: Path) -> None:
