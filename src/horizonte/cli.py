@@ -10,7 +10,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from horizonte import cli_keys, cli_live, cli_loop, cli_models, cli_retrain, cli_service, log
+from horizonte import (
+    cli_keys,
+    cli_live,
+    cli_loop,
+    cli_models,
+    cli_retrain,
+    cli_service,
+    cli_web,
+    log,
+)
 from horizonte.config import settings
 from horizonte.errors import Fault
 
@@ -19,6 +28,7 @@ app.add_typer(cli_live.app)
 app.add_typer(cli_service.app)
 app.add_typer(cli_loop.app)
 app.add_typer(cli_retrain.app)
+app.add_typer(cli_web.app)
 app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_models.app, name="models")
 out = Console(soft_wrap=True)

@@ -50,6 +50,13 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         None, description="key of the signature under what it is told"
     )
+    web_host: str = Field("127.0.0.1", description="address that the web app binds")
+    web_port: int = Field(3080, ge=0, le=65_535, description="port of the web app; 0: a free one")
+    web_origin: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+$",
+        description="address under which people reach the web app: http(s)://host[:port]",
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     def home_folder(self) -> Path:

@@ -1,0 +1,101 @@
+"""The web app: its routes, and what they share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from horizonte import clock, paths
+from horizonte.config import Settings
+from horizonte.embedded import services
+from horizonte.errors import Fault
+from horizonte.ingest.broker import Broker
+from horizonte.ingest.sources import Source, load_sources
+from horizonte.web import chart, download, pages, series_page, static, stream
+from horizonte.web import overview_page as overview
+from horizonte.web.guard import HEADERS, Guard
+from horizonte.web.live import Hub
+from horizonte.web.reading import Database, Missing
+
+logger = logging.getLogger(__name__)
+
+
+def make(setting: Settings, *, now: Callable[[], datetime] = clock.now) -> Starlette:
+    """Return the app: it reads the database, the broker and the service that the settings name."""
+    app = Starlette(
+        routes=routes(),
+        middleware=[Middleware(Guard, origin=setting.web_origin), Middleware(GZipMiddleware)],
+        exception_handlers={HTTPException: _refused, Missing: _missing, 500: _broken},
+        lifespan=_lifespan,
+    )
+    app.state.database, app.state.setting, app.state.now = Database(setting), setting, now
+    app.state.hub = Hub(_sources(), lambda: _broker(setting))
+    return app
+
+
+def routes() -> list[Route]:
+    """Return every route; all of them only read."""
+    return [
+        Route("/", overview.show, name="overview"),
+        Route("/series", series_page.show, name="series"),
+        Route("/series/data", chart.show),
+        Route("/series/download", download.show),
+        Route("/live", stream.show),
+        Route("/static/{name}", static.answer),
+        Route("/livez", _alive),
+    ]
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    app.state.hub.start(asyncio.get_running_loop())
+    yield
+    await asyncio.to_thread(app.state.hub.stop)
+    app.state.database.close()
+
+
+def _sources() -> list[Source]:
+    """Return the declared sources; none where there is no project: then nothing is live."""
+    try:
+        return list(load_sources(paths.project_root() / "sources.yaml").values())
+    except Fault as why:
+        logger.warning("no live readings: %s", why)
+        return []
+
+
+def _broker(setting: Settings) -> Broker:
+    return Broker.of(setting, setting.mqtt or str(services.endpoints().mqtt))
+
+
+async def _alive(_: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+def _refused(request: Request, why: Exception) -> Response:
+    status = why.status_code if isinstance(why, HTTPException) else 500
+    kind = "not_found" if status == 404 else "refused"
+    page = pages.page(request, request.app.state.now())
+    return pages.html(page, "problem.html.j2", status, kind=kind)
+
+
+def _missing(request: Request, why: Exception) -> Response:
+    page = pages.page(request, request.app.state.now())
+    return pages.html(page, "problem.html.j2", 503, kind="missing", missing=why)
+
+
+def _broken(request: Request, _: Exception) -> Response:
+    page = pages.page(request, request.app.state.now())
+    answer = pages.html(page, "problem.html.j2", 500, kind="broken")
+    answer.headers.update(HEADERS)  # this answer is made outside the guard
+    return answer

@@ -1,0 +1,72 @@
+"""Live readings on their way from the broker to a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+
+import httpx
+import pytest
+from tests.integration.web.conftest import running
+
+from horizonte import config
+from horizonte.config import Settings
+from horizonte.embedded import process, services
+from horizonte.ingest.broker import Broker
+from horizonte.replay.publisher import Envelope, Publisher
+
+READING = json.dumps({"value": 42.5, "ts": "2026-01-15T12:00:00Z"}).encode()
+
+
+@pytest.fixture
+def broker(enter: Callable[[Path], Path], tmp_path: Path) -> str:
+    """The URL of an embedded broker of this test."""
+    enter(tmp_path / "broker")
+    return services.up(("mqtt",), link_project=False).mqtt
+
+
+@pytest.fixture
+def client(broker: str, tmp_path: Path) -> Iterator[httpx.Client]:
+    """The web app, hearing that broker; its database is away."""
+    away = "postgresql://nobody@127.0.0.1:1/none"
+    with running(tmp_path, HORIZONTE_MQTT=broker, HORIZONTE_DATABASE=away) as client:
+        assert process.wait_until(lambda: _online(client), seconds=30)
+        yield client
+
+
+def _events(lines: Iterator[str]) -> Iterator[tuple[str, object]]:
+    name = ""
+    for line in lines:
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+def _online(client: httpx.Client) -> bool:
+    with client.stream("GET", "/live") as answer, suppress(StopIteration):
+        _, state = next(_events(answer.iter_lines()))
+        return bool(isinstance(state, dict) and state["online"])
+    return False
+
+
+def test_a_reading_reaches_the_pages_that_want_it(client: httpx.Client, broker: str) -> None:
+    """What a device publishes comes as an event with series, instant and value; nobody asked the database.
+
+    A message that is no reading comes before it and is passed over.
+    """
+    config.settings.cache_clear()
+    sender = Publisher(Broker.of(Settings(), broker), client_id="device")
+    with client.stream("GET", "/live", params={"id": "plant/load"}) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        events = _events(answer.iter_lines())
+        assert next(events)[0] == "state"
+        sent = [b"no reading", READING]
+        sender.run([Envelope(0.0, "plant/load", payload) for payload in sent], stop=Event())
+        assert next(events) == ("readings", [["plant/load", 1768478400.0, 42.5]])
+    assert (
+        "42.5" in client.get("/").text
+    )  # with the database away, the overview shows what was heard
