@@ -45,11 +45,13 @@ def buckets(conn: Connection, at: Stretch, width: timedelta) -> list[Row]:
 
 
 def past(conn: Connection, at: Stretch, *, lead: timedelta, slot: timedelta) -> list[Row]:
-    """Return ds, mean, low, high (80 %) as live vintages said it ``lead`` or a little longer before.
+    """Return ds, mean, low, high (80 %) as live vintages said it ``lead`` to twice ``lead`` before.
 
     One vintage a ``slot`` of cutoffs, its first; of several that said an instant, the newest.
     """
-    return _rows(conn, _PAST, at._asdict() | {"lead": lead, "slot": slot})
+    return _rows(
+        conn, _PAST, at._asdict() | {"lead": lead, "slot": slot, "reach": max(lead, 2 * slot)}
+    )
 
 
 def said_by(conn: Connection, unique_id: str, at: datetime) -> int | None:
@@ -93,13 +95,13 @@ _PAST = """WITH said AS (
         SELECT DISTINCT ON (date_bin(%(slot)s, cutoff, 'epoch')) run_id, cutoff, first_ds, last_ds
         FROM vintage WHERE unique_id = %(unique_id)s AND purpose = 'live'
           AND last_ds >= %(start)s AND cutoff < %(end)s - %(lead)s
-          AND cutoff >= %(start)s - %(lead)s - 3 * %(slot)s
+          AND cutoff >= %(start)s - %(lead)s - %(reach)s - %(slot)s
         ORDER BY date_bin(%(slot)s, cutoff, 'epoch'), issued_at, run_id)
     SELECT DISTINCT ON (f.ds) f.ds, f.mean, f.q10 AS low, f.q90 AS high
     FROM said AS s JOIN forecast AS f ON f.unique_id = %(unique_id)s AND f.run_id = s.run_id
         AND f.ds BETWEEN s.first_ds AND s.last_ds
     WHERE f.ds >= %(start)s AND f.ds < %(end)s
-      AND f.ds > s.cutoff + %(lead)s AND f.ds <= s.cutoff + %(lead)s + 2 * %(slot)s
+      AND f.ds > s.cutoff + %(lead)s AND f.ds <= s.cutoff + %(lead)s + %(reach)s
     ORDER BY f.ds, s.cutoff DESC"""
 _SAID_BY = """SELECT v.run_id FROM vintage AS v JOIN forecast_run AS r ON r.id = v.run_id
     WHERE v.unique_id = %(id)s AND v.purpose = 'live' AND r.as_of <= %(at)s

@@ -56,8 +56,17 @@ async function load(from, to) {
     if (from === undefined) home = [data.start, data.end];
     else history.replaceState(null, "", `?${query}`);
     draw();
+    downloads();
   } catch {
     problem.hidden = false;
+  }
+}
+
+function downloads() {
+  for (const link of document.querySelectorAll(".downloads a")) {
+    const query = new URLSearchParams(location.search);
+    query.set("format", new URL(link.href).searchParams.get("format"));
+    link.href = `/series/download?${query}`;
   }
 }
 
@@ -84,7 +93,7 @@ function options() {
     scales: { x: { time: true, auto: false }, y: {} },
     axes: [{ ...axis, values: labels, space: 70 },
       { ...axis, size: 80, values: (_, splits) => splits.map((y) => (y == null ? "" : number.format(y))) }],
-    series: [{}, line(colour("line")), edge, edge, dots(colour("quiet")), dots(colour("bad")),
+    series: [{}, line(colour("line")), edge, edge, { ...dots(colour("quiet")), auto: false }, dots(colour("bad")),
       line(colour("mean"), { dash: [2, 4] }), edge, edge, line(colour("mean"), { dash: [8, 4] }), edge, edge, edge, edge,
       line(colour("said"), { dash: [12, 4] })],
     bands: [{ series: [3, 2], fill: `${colour("line")}44` }, { series: [8, 7], fill: `${colour("band")}44` },
