@@ -56,9 +56,12 @@ def texts(tag: str) -> Texts:
 
 @lru_cache(maxsize=8)
 def catalogue(tag: str) -> dict[str, str]:
-    """Return the texts of a language by their dotted keys."""
-    file = resources.files("horizonte.web") / "locale" / f"{LANGUAGES[tag]}.toml"
-    return dict(_flat(tomllib.loads(file.read_text(encoding="utf-8")), ""))
+    """Return the texts of a language by their dotted keys; each page has a file of its own."""
+    folder = resources.files("horizonte.web") / "locale" / LANGUAGES[tag]
+    found: dict[str, str] = {}
+    for file in folder.iterdir():
+        found |= _flat(tomllib.loads(file.read_text(encoding="utf-8")), "")
+    return found
 
 
 def chosen(asked: str | None, kept: str | None, accepted: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from string import Formatter
 
@@ -96,3 +97,12 @@ def test_plurals_follow_the_language() -> None:
     """In Portuguese nought is singular, in English plural."""
     forms = {tag: language.texts(tag).locale.plural_form(0) for tag in LANGUAGES}
     assert forms == {"en": "other", "pt-BR": "one"}
+
+
+@pytest.mark.parametrize("locale", LANGUAGES.values())
+def test_no_key_stands_in_two_files(locale: str) -> None:
+    """A group of texts belongs to one file of its language, and both languages have the same files."""
+    files = sorted((WEB / "locale" / locale).glob("*.toml"))
+    groups = [name for file in files for name in tomllib.loads(file.read_text())]
+    assert len(groups) == len(set(groups))
+    assert [f.name for f in files] == sorted(f.name for f in (WEB / "locale/en").glob("*.toml"))
