@@ -225,10 +225,20 @@ def what_if(ours: str) -> bytes:
     return json.dumps({"series": SERIES, "known_future": {HOLIDAY: ahead}}).encode()
 
 
+def paused(url: str, *, body: bytes | None) -> float:
+    """Return the seconds of one request after half a second in which nobody asked."""
+    time.sleep(0.5)
+    return one(url, body=body)
+
+
 def first_requests(restarts: int) -> str:
-    """Return how much longer the first requests after a start take than those after them."""
+    """Return how much longer the first requests after a start take than those after them.
+
+    Steady ones come one after the other, and once more each after the pause that a first one has
+    had: an idle processor is slow to begin, whoever asks.
+    """
     paths = {"GET stored": (f"/forecasts/{SERIES}", None), "POST stored": ("/forecast", ASKED)}
-    ratios: dict[str, list[float]] = {name: [] for name in (*paths, "POST computed")}
+    ratios: dict[str, list[tuple[float, float]]] = {n: [] for n in (*paths, "POST computed")}
     seconds = []
     for _ in range(restarts):
         began = time.perf_counter()
@@ -238,13 +248,19 @@ def first_requests(restarts: int) -> str:
         for name, (path, body) in (paths | computed).items():
             first = one(url + path, body=body)
             steady = statistics.median(one(url + path, body=body) for _ in range(20))
-            ratios[name].append(first / steady)
+            rested = statistics.median(paused(url + path, body=body) for _ in range(5))
+            ratios[name].append((first / steady, first / rested))
         run.stop()
-    lines = ["| first request ÷ steady | median | worst | goal |", "|---|---|---|---|"]
-    lines += [
-        f"| {name}, {restarts} restarts | {statistics.median(r):.2f} | {max(r):.2f} | ≤ 1.2 |"
-        for name, r in ratios.items()
+    lines = [
+        f"| first request of {restarts} restarts ÷ | steady | worst | steady, after a pause | goal |",
+        "|---|---|---|---|---|",
     ]
+    for name, pairs in ratios.items():
+        steady, rested = (sorted(ratio) for ratio in zip(*pairs, strict=True))
+        middle = statistics.median
+        lines.append(
+            f"| {name} | {middle(steady):.2f} | {steady[-1]:.2f} | {middle(rested):.2f} | ≤ 1.2 |"
+        )
     return "\n".join([*lines, f"\nReady after {statistics.median(seconds):.1f} s (median)."])
 
 

@@ -19,6 +19,7 @@ from horizonte.model.forecaster import Forecaster
 from horizonte.monitor import decision, weeks
 from horizonte.monitor.evidence import Evidence
 from horizonte.monitor.findings import MENDED
+from horizonte.monitor.triggers import AGE
 from horizonte.policy import Policy
 from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
 from horizonte.retrain.gate import judge
@@ -96,12 +97,12 @@ class Loop:
         parts = [p for p in (self.scored, seen.scores) if len(p)]
         self.scored = pd.concat(parts, ignore_index=True) if parts else self.scored
         statuses = weigh.statuses(seen.pairs)
-        asked = decision.asked(self.before, self.policy) if self.before else ()
+        asked = decision.asked(self.before, self.policy) if self.before else {}
         moment.played.named += [(moment.now, found.name) for found in seen.found]
         return weigh.evidence(standing, rows, seen, statuses=statuses, asked=asked)
 
     def _note(self, evidence: Evidence, decided: decision.Decision, moment: Moment) -> None:
-        fired = {*decided.triggers, *(f.name for f in evidence.findings)}
+        fired = {*decided.triggers, *(f.name for f in evidence.findings)} - {AGE}  # due, no alarm
         if fired - self.firing:
             moment.played.alarms.append(moment.now)
         self.firing, self.before = frozenset(fired), evidence

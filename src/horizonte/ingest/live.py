@@ -90,8 +90,9 @@ def accept(
         # The rest of what is kept is the same delivery twice in one batch.
         counts += Counts(unchanged=len(kept) - sum(map(len, turns)))
         outcome = _outcome(rows, lost, fates) if each else _UNASKED
-        parts = [part for part in (letters, _crowded(lost, origin)) if len(part)]
-        refused = pd.concat(parts, ignore_index=True) if parts else letters
+        refused = letters
+        if len(lost):
+            refused = pd.concat([letters, _crowded(lost, origin)], ignore_index=True)
         told = ledger.refuse(conn, batch, refused) if len(refused) else 0
         counts += Counts(unchanged=len(refused) - told)  # of messages that came before
         stamped = int(kept["stamped"].sum())

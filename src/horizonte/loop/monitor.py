@@ -102,9 +102,9 @@ def _same(before: Verdict, standing: Standing, policy: Policy) -> bool:
     return known and before.policy == policy.model_dump(mode="json")
 
 
-def _asked(before: Verdict | None) -> tuple[str, ...]:
+def _asked(before: Verdict | None) -> dict[str, float]:
     if before is None:
-        return ()
+        return {}
     return asked(Evidence.from_json(before.evidence), policies.parse(before.policy))
 
 

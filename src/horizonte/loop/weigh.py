@@ -87,7 +87,7 @@ def evidence(
     seen: Weighed,
     *,
     statuses: Mapping[tuple[Kind, str], Status],
-    asked: tuple[str, ...],
+    asked: Mapping[str, float],
 ) -> Evidence:
     """Return all that the decision reads; ``statuses`` are what the pages show of each column."""
     trained = pd.Timestamp(standing.card["data_as_of"])
@@ -114,7 +114,7 @@ def evidence(
             Retraining(action, days, ended or "waiting")  # type: ignore[arg-type]
             for action, days, ended in standing.retrainings
         ),
-        asked=asked,
+        asked=dict(asked),
     )
 
 

@@ -35,7 +35,7 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
     """Return why this trigger does not count now, or None.
 
     One that asked before, without a better model to be had, asks again when it has fallen back
-    by ``hysteresis`` since, or has grown by it.
+    by ``hysteresis`` since, or has grown by it beyond what it asked with.
     """
     target = next((t for t in evidence.targets if t.unique_id == trigger.unique_id), None)
     few = target is not None and not judged(target, policy)
@@ -48,9 +48,10 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
         return BROKEN
     if trigger.wants == "retrain" and _recent(trigger, evidence, policy):
         return RECENT
-    asked = trigger.key in evidence.asked and _refused(evidence)
-    if asked and trigger.strength < 1 + policy.hysteresis:
-        return ASKED
+    before = evidence.asked.get(trigger.key)
+    if before is not None and _refused(evidence):
+        grown = trigger.strength >= before * (1 + policy.hysteresis)
+        return None if grown else ASKED
     return None
 
 

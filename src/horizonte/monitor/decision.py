@@ -49,18 +49,20 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     )
 
 
-def asked(before: Evidence, policy: Policy) -> tuple[str, ...]:
+def asked(before: Evidence, policy: Policy) -> dict[str, float]:
     """Return the triggers that, after the decision on ``before``, have asked and not fallen back.
 
-    ``policy`` is the one that it was decided by. The result is ``asked`` of the next evidence.
+    Each with its strength when it last asked. ``policy`` is the one that it was decided by. The
+    result is ``asked`` of the next evidence.
     """
     found = triggers.found(before, policy.triggers)
-    still = {t.key for t in found if t.strength >= 1 - policy.brakes.hysteresis}
+    still = {t.key: t.strength for t in found if t.strength >= 1 - policy.brakes.hysteresis}
     decided = decide(before, policy)
     acted = set(decided.triggers) if decided.action != "keep" else set()
     for brake in decided.brakes:
         acted.discard(brake.partition(": ")[2])
-    return tuple(sorted(still & (acted | set(before.asked))))
+    known = before.asked | {key: still[key] for key in acted & still.keys()}
+    return {key: known[key] for key in sorted(known.keys() & still.keys())}
 
 
 def _action(free: list[Trigger], evidence: Evidence, policy: Policy) -> tuple[Action, str | None]:

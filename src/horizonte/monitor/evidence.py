@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import BeforeValidator, TypeAdapter
 
 from horizonte.monitor.levels import NOTHING, Window
 
@@ -58,13 +58,21 @@ class Retraining:
     outcome: Outcome
 
 
+def _strengths(asked: object) -> object:
+    """Read what was noted before strengths were: each asked at its threshold."""
+    return dict.fromkeys(asked, 1.0) if isinstance(asked, list | tuple) else asked
+
+
+Asked = Annotated[dict[str, float], BeforeValidator(_strengths)]
+
+
 @dataclass(frozen=True)
 class Evidence:
     """All that ``decide`` reads beside the policy; ages are days on the sources' clocks.
 
     ``serving_days`` counts from the promotion, ``known_days`` from the newest data that the
     champion was trained on. ``annotated`` series have an annotation in force now. ``asked`` are
-    triggers that already asked for an action and have not fallen back since.
+    triggers that already asked for an action and have not fallen back since, and how strongly.
     """
 
     model_version: str
@@ -76,7 +84,7 @@ class Evidence:
     findings: tuple[Named, ...] = ()
     annotated: tuple[str, ...] = ()
     retrainings: tuple[Retraining, ...] = ()
-    asked: tuple[str, ...] = ()
+    asked: Asked = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the evidence as JSON holds it."""

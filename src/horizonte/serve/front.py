@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from horizonte.serve import metrics
 from horizonte.serve.desk import Desk, Hot
 from horizonte.serve.edge import Edge
-from horizonte.serve.warm import ask, warm_up
+from horizonte.serve.warm import ask, knock, warm_up
 
 
 class Front:
@@ -32,12 +32,14 @@ class Front:
                 return
             if scope["path"] == "/readyz" and not self._warm:
                 async with self._warming:
-                    await self._warm_up()
+                    await self._warm_up(scope.get("server"))
         await self.app(scope, receive, send)
 
-    async def _warm_up(self) -> None:
+    async def _warm_up(self, address: tuple[str, int | None] | None) -> None:
         """Ask the first questions, once there is a model to ask."""
         if not self._warm and await ask(self.app, "GET", "/readyz") == 200:
             name = next(iter(self.desk.latest.view.entries), None)
             await warm_up(self.app, name, hot=Edge(self, Hot(self.desk)))
+            if address and address[1]:  # none behind a socket file, nor in a test's transport
+                await knock((address[0], address[1]))
             self._warm = True

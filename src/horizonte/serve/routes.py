@@ -62,8 +62,9 @@ def current_model(request: Request) -> schemas.CurrentModel:
     return _answers(request).current()
 
 
-def running_version(request: Request) -> schemas.Version:
+async def running_version(request: Request) -> schemas.Version:
     """Say which versions of the code, of Python and of the model answer."""
+    # All of it is in memory: no thread is worth it.
     return schemas.Version(
         name="horizonte",
         version=__version__,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -50,35 +51,45 @@ def refuse(conn: Connection, batch: Batch, letters: pd.DataFrame) -> int:
         raise DataFault(
             "dead letters", absent, "present as columns", "say what was refused and why"
         )
-    whole = letters.assign(ingest_batch_id=batch.id)
-    for name in sorted(set(_TEXTS) & set(letters)):
-        whole[name] = pd.Series([bounded(v) for v in letters[name]], dtype=object).array
+    table = _table(letters, batch.id)
     if "payload" in letters:
-        given = [v if isinstance(v, bytes) else None for v in letters["payload"]]
-        whole["payload"] = pd.Series([v and v[:PAYLOAD_BYTES] for v in given], dtype=object).array
-        whole["payload_bytes"] = [None if v is None else len(v) for v in given]
-        whole["delivery_key"] = _keys(letters)
-    whole = whole.reindex(columns=_LETTER.names)
-    whole["arrived_at"] = pd.to_datetime(whole["arrived_at"], utc=True)
-    whole["payload"] = whole["payload"].astype(object)  # of floats Arrow makes empty bytes
-    if "payload" in letters:
-        whole = whole[~_kept(conn, whole["delivery_key"])]
-    arrays = [pa.array(whole[f.name], type=f.type, from_pandas=True, safe=False) for f in _LETTER]
-    copy_in(conn, "dead_letter", pa.Table.from_arrays(arrays, schema=_LETTER))
-    return len(whole)
+        table = table.filter(pa.array(_new(conn, table["delivery_key"].to_pylist())))
+    copy_in(conn, "dead_letter", table)
+    return int(table.num_rows)
 
 
-def _keys(letters: pd.DataFrame) -> list[str | None]:
+def _table(letters: pd.DataFrame, batch_id: int) -> pa.Table:
+    """Return the rows to store; from lists, as letters are few and a frame costs per column."""
+    given: dict[str, list[Any]] = {str(name): letters[name].tolist() for name in letters}
+    texts = {name: [bounded(v) for v in given[name]] for name in _TEXTS if name in given}
+    columns: dict[str, list[Any]] = dict(texts)
+    columns["ingest_batch_id"] = [batch_id] * len(letters)
+    columns["row"] = [None if pd.isna(at) else int(at) for at in given.get("row", [])]
+    columns["arrived_at"] = [None if pd.isna(at) else at for at in given.get("arrived_at", [])]
+    if "payload" in given:
+        bodies = [v if isinstance(v, bytes) else None for v in given["payload"]]
+        columns["payload"] = [v and v[:PAYLOAD_BYTES] for v in bodies]
+        columns["payload_bytes"] = [None if v is None else len(v) for v in bodies]
+        columns["delivery_key"] = _keys(given["topic"], bodies, texts["value"])
+    absent = [None] * len(letters)
+    arrays = [
+        pa.array(columns.get(f.name) or absent, type=f.type, from_pandas=True, safe=False)
+        for f in _LETTER
+    ]
+    return pa.Table.from_arrays(arrays, schema=_LETTER)
+
+
+def _keys(
+    topics: Sequence[object], payloads: Sequence[bytes | None], values: Sequence[str | None]
+) -> list[str | None]:
     """Return what tells each refused reading of a message from all others, however often it comes.
 
     That is its message, its value, and the how-manieth of that value it is in one delivery.
     """
     seen: Counter[tuple[int, str]] = Counter()
     keys: list[str | None] = []
-    for topic, payload, value in zip(
-        letters["topic"], letters["payload"], map(bounded, letters["value"]), strict=True
-    ):
-        if not isinstance(payload, bytes):
+    for topic, payload, value in zip(topics, payloads, values, strict=True):
+        if payload is None:
             keys.append(None)
             continue
         # Each delivery has bytes of its own, but Python shares those of length 0 and 1.
@@ -90,18 +101,22 @@ def _keys(letters: pd.DataFrame) -> list[str | None]:
     return keys
 
 
-def _kept(conn: Connection, keys: pd.Series) -> pd.Series[bool]:
-    """Say which ``keys`` are kept already, or stand earlier among them.
+def _new(conn: Connection, keys: Sequence[str | None]) -> list[bool]:
+    """Say which ``keys`` are neither kept already nor stand earlier among them.
 
     Two consumers that refuse the same message at once: the unique index stops the later one,
     which tries again.
     """
-    given = keys.dropna().tolist()
+    given = [key for key in keys if key is not None]
     rows = conn.execute(
         "SELECT delivery_key FROM dead_letter WHERE delivery_key = ANY(%s)", (given,)
     )
-    known = [row[0] for row in rows.fetchall()]
-    return keys.isin(known) | (keys.duplicated() & keys.notna())
+    known: set[str | None] = {row[0] for row in rows.fetchall()}
+    new = []
+    for key in keys:
+        new.append(key is None or key not in known)
+        known.add(key)
+    return new
 
 
 def bounded(value: object) -> str | None:

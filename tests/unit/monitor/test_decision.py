@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -149,13 +150,19 @@ REFUSED = (Retraining("retrain", 20.0, "refused"),)
         ),
         # hysteresis
         (
-            replace(SLIGHT, asked=("skill decay: a",), retrainings=REFUSED),
+            replace(SLIGHT, asked={"skill decay: a": 1.0}, retrainings=REFUSED),
             "keep",
             ("skill decay: a",),
             ("asked before: skill decay: a",),
         ),
         (
-            replace(BAD, asked=("skill decay: a",), retrainings=REFUSED),
+            replace(BAD, asked={"skill decay: a": 4.9}, retrainings=REFUSED),
+            "keep",  # as strong as when it was refused
+            ("skill decay: a",),
+            ("asked before: skill decay: a",),
+        ),
+        (
+            replace(BAD, asked={"skill decay: a": 1.0}, retrainings=REFUSED),
             "retrain",
             ("skill decay: a",),
             (),
@@ -163,7 +170,7 @@ REFUSED = (Retraining("retrain", 20.0, "refused"),)
         (
             replace(
                 SLIGHT,
-                asked=("skill decay: a",),
+                asked={"skill decay: a": 1.0},
                 retrainings=(Retraining("retrain", 20, "failed"),),
             ),
             "retrain",
@@ -207,18 +214,43 @@ def test_nothing_to_judge_by_is_said() -> None:
 
 def test_a_trigger_that_asked_counts_anew_once_it_has_fallen_back() -> None:
     """It is remembered while it stays near its threshold, and forgotten below it by hysteresis."""
-    assert asked(SLIGHT, POLICY) == ("skill decay: a",)
+    (strength,) = asked(SLIGHT, POLICY).values()
+    assert strength == pytest.approx(1 + HALF)
     near = with_target(window=window(0.6 * (1 + 0.1 * (1 - HALF))), half=window())
     assert decide(near, POLICY).triggers == ()
-    assert asked(replace(near, asked=("skill decay: a",)), POLICY) == ("skill decay: a",)
+    assert asked(replace(near, asked={"skill decay: a": 1.3}), POLICY) == {"skill decay: a": 1.3}
     far = with_target(window=window(0.6 * (1 + 0.1 * (1 - 4 * HALF))), half=window())
-    assert asked(replace(far, asked=("skill decay: a",)), POLICY) == ()
+    assert asked(replace(far, asked={"skill decay: a": 1.3}), POLICY) == {}
+
+
+def test_an_old_champion_that_no_challenger_beats_is_tried_again_ever_more_rarely() -> None:
+    """Weekly verdicts over five years, every challenger refused: each request waits for a fifth more age."""
+    known: dict[str, float] = {}
+    days = []
+    for day in range(0, 1_820, 7):
+        now = replace(
+            with_target(window=window(0.6), half=window(0.6)), known_days=float(day), asked=known
+        )
+        if days:
+            since = float(day - days[-1])
+            now = replace(now, retrainings=(Retraining("retrain", since, "refused"),))
+        if decide(now, POLICY).action == "retrain":
+            days.append(day)
+        known = asked(now, POLICY)
+    assert len(days) == 9
+    assert all(b >= 1.2 * a for a, b in itertools.pairwise(days))
+
+
+def test_what_was_asked_before_strengths_were_noted_can_be_read() -> None:
+    """An older row of the ledger names triggers alone; they count as asked at their threshold."""
+    old = replace(BAD, asked={}).to_json() | {"asked": ["skill decay: a"]}
+    assert Evidence.from_json(old).asked == {"skill decay: a": 1.0}
 
 
 def test_what_was_held_has_not_asked() -> None:
     """A trigger that a brake held is no request, so it is not held against it later."""
-    assert asked(replace(BAD, annotated=("a",)), POLICY) == ()
-    assert asked(replace(BAD, serving_days=1.0), POLICY) == ()
+    assert asked(replace(BAD, annotated=("a",)), POLICY) == {}
+    assert asked(replace(BAD, serving_days=1.0), POLICY) == {}
 
 
 reals = st.floats(allow_nan=False, allow_infinity=False)
@@ -273,7 +305,7 @@ evidences = st.builds(
         ),
         max_size=2,
     ).map(tuple),
-    st.lists(names.map(lambda n: f"skill decay: {n}"), max_size=2).map(tuple),
+    st.dictionaries(names.map(lambda n: f"skill decay: {n}"), some, max_size=2),
 )
 
 
