@@ -1,4 +1,4 @@
-"""The verdict in one plain sentence, and what to mend in a second where there is something."""
+"""The verdict in one plain sentence; what was named, and what to mend, in one more each."""
 
 from __future__ import annotations
 
@@ -44,13 +44,14 @@ def of(said: Said, evidence: Evidence, policy: Policy, *, language: str) -> str:
         )
     else:
         whole = words.say("keep", language)
-    mend = [
-        words.finding(language, name=f.name, thing=f.unique_id, since=f.since, size=f.size)
-        for f in evidence.findings
-        if f.name in MENDED
-    ]
-    if mend:
-        return words.say("mend", language, said=whole, findings=words.listed(mend, language))
+    for message, mended in (("named", False), ("mend", True)):
+        told = [
+            words.finding(language, name=f.name, thing=f.unique_id, since=f.since, size=f.size)
+            for f in evidence.findings
+            if (f.name in MENDED) is mended
+        ]
+        if told:
+            whole = words.say(message, language, said=whole, findings=words.listed(told, language))
     return whole
 
 

@@ -29,6 +29,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The model is to be trained again: {reasons}.",
         "O modelo deve ser treinado de novo: {reasons}.",
     ),
+    "named": (
+        "{said} What was noticed: {findings}.",
+        "{said} O que se notou: {findings}.",
+    ),
     "mend": (
         "{said} No retraining mends this: {findings}.",
         "{said} Nenhum treino conserta isto: {findings}.",

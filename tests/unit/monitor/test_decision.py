@@ -206,6 +206,16 @@ def test_what_must_be_mended_is_said() -> None:
     assert "a lê sempre o mesmo desde 2026-03-01" in found.sentence_pt
 
 
+def test_what_was_named_is_said() -> None:
+    """A shift is told with its day beside what was decided, in both languages."""
+    shifted = (Named("a", "phase shift", "2026-02-01T00:00:00+00:00", 3.0),)
+    found = decide(replace(BAD, findings=shifted), POLICY)
+    assert found.sentence_en.endswith(
+        "What was noticed: the daily course of a has been shifted in time since 2026-02-01."
+    )
+    assert "o curso diário de a está deslocado no tempo desde 2026-02-01" in found.sentence_pt
+
+
 def test_nothing_to_judge_by_is_said() -> None:
     """A champion whose forecasts have not matured stays, and the sentence says how many there are."""
     found = decide(with_target(window=Window(96, 2), half=Window()), POLICY)
