@@ -63,10 +63,12 @@ def status() -> None:
 
 @app.command()
 def down() -> None:
-    """Stop the forecast service and every embedded service that was started here."""
+    """Stop the web app, the forecast service and every embedded service that was started here."""
     from horizonte.embedded import services
     from horizonte.serve import run
+    from horizonte.web import background
 
+    background.stop()
     run.stop()
     services.down()
     out.print("Everything that was started here is stopped.")

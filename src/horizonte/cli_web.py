@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 from rich.console import Console
 
@@ -10,8 +12,11 @@ out = Console(soft_wrap=True)
 
 
 @app.command()
-def web() -> None:
+def web(*, detach: Annotated[bool, typer.Option(help="return when it answers")] = False) -> None:
     """Run the web app until Ctrl-C: series, forecasts, models and health, for people who look."""
-    from horizonte.web import run
+    from horizonte.web import background, run
 
+    if detach:
+        out.print(f"web app: {background.start()}", markup=False)
+        return
     run.serve(told=lambda text: out.print(text, markup=False))

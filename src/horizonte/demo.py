@@ -26,6 +26,7 @@ from horizonte.retrain.publish import publish
 from horizonte.serve import run as service
 from horizonte.store import keys, ledger
 from horizonte.store.connection import connect
+from horizonte.web import background as web
 
 ASKED = {"series": ["vic/demand_mw"], "horizon": 4, "levels": [80]}
 KNOWN_SECONDS = 10.0  # in which a service has heard of a new key
@@ -60,10 +61,14 @@ def run(*, detach: bool) -> None:
     url = _step("serve", "Start the forecast service", service.start, seconds)
     answer = _step("ask", f"Ask it for a forecast: POST {url}/forecast", lambda: ask(url), seconds)
     out.print_json(json.dumps(answer))
+    pages = _step("web", "Start the web app", web.start, seconds)
     (settings().home_folder() / "demo.json").write_text(json.dumps(seconds, indent=1))
-    _what_to_open(root, url)
+    _what_to_open(root, url, pages)
     if not detach:
-        service.wait()
+        try:
+            service.wait()
+        finally:
+            web.stop()
 
 
 def ask(url: str, asked: Mapping[str, object] = ASKED) -> dict[str, object]:
@@ -145,9 +150,10 @@ def _publish(root: Path) -> str:
         return publish(conn, root / "data/models/model", s3=services.endpoints().s3, why="demo")
 
 
-def _what_to_open(root: Path, url: str) -> None:
+def _what_to_open(root: Path, url: str, pages: str) -> None:
     out.print("\n[bold]What to open[/bold]")
     for what, where in (
+        ("web app", pages),
         ("API documentation", f"{url}/docs"),
         ("reports", (root / "data/reports/index.html").as_uri()),
         ("JupyterLab", "make lab"),

@@ -49,6 +49,7 @@ def run(*, speed: float = 600.0, seconds: float | None = None) -> None:
             ("Make the trained model the champion", "publish", "--why", "live demonstration"),
             ("Issue the first forecasts", "forecast", "--only", SOURCE),
             ("Start the forecast service", "serve", "--detach"),
+            ("Start the web app", "web", "--detach"),
         ):
             out.print(f"[bold]▸ {says}[/bold]")
             sandbox.command(command, project, env)

@@ -24,12 +24,12 @@ def serve(*, told: Callable[[str], None]) -> None:
     from horizonte.web.app import make
 
     setting = settings()
-    host, port = bound(setting), _port(setting)
-    told(f"web app: {setting.web_origin or f'http://{asked_at(host)}:{port}'}")
+    host, at = bound(setting), port(setting)
+    told(f"web app: {setting.web_origin or f'http://{asked_at(host)}:{at}'}")
     config = uvicorn.Config(
         make(setting),
         host=host,
-        port=port,
+        port=at,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -55,7 +55,8 @@ def bound(setting: Settings) -> str:
     )
 
 
-def _port(setting: Settings) -> int:
+def port(setting: Settings) -> int:
+    """Return the port to bind; raise ServiceFault when the one that was asked for is taken."""
     asked = setting.web_port
     if asked and process.is_free(asked):
         return asked
