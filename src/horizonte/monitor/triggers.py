@@ -61,11 +61,12 @@ def _of_target(target: Target, policy: Triggers, *, shifted: bool) -> Iterator[T
             for s in skills
         )
         yield Trigger(SKILL, target.unique_id, "retrain", lost[0] / policy.skill_decay, lost[1])
+    # Half a window sees lost skill sooner, but few of its days are independent: coverage waits.
+    whole = target.window
     off = [
         (_off(level, value), value.value, level)
-        for w in seen
-        for level, value in ((0.8, w.coverage_80), (0.9, w.coverage_90))
-        if value is not None
+        for level, value in ((0.8, whole.coverage_80), (0.9, whole.coverage_90))
+        if value is not None and whole.days >= LEAST_DAYS
     ]
     if off:
         distance, value, level = max(off)

@@ -71,6 +71,7 @@ REFUSED = (Retraining("retrain", 20.0, "refused"),)
         ),
         (with_target(window=window(0.65)), "keep", (), ()),  # sure, but little
         (with_target(half=Window(200, 6, sure(0.9))), "keep", (), ()),  # too few days
+        (with_target(half=window(c80=0.6)), "keep", (), ()),  # half a window is too short for it
         (NARROW, "recalibrate", ("coverage 80 %: a",), ()),
         (with_target(window=window(c90=0.75)), "recalibrate", ("coverage 90 %: a",), ()),
         (with_target(window=window(c80=0.95)), "recalibrate", ("coverage 80 %: a",), ()),
