@@ -22,7 +22,7 @@ from horizonte.loop.pages import Drawn
 from horizonte.loop.weigh import Weighed
 from horizonte.monitor import words
 from horizonte.monitor.decision import Decision, asked, decide
-from horizonte.monitor.evidence import Evidence
+from horizonte.monitor.evidence import Asked, Evidence
 from horizonte.policy import Policy
 from horizonte.serve.bucket import Bucket
 from horizonte.store import evaluations, retrainings, verdicts
@@ -102,7 +102,7 @@ def _same(before: Verdict, standing: Standing, policy: Policy) -> bool:
     return known and before.policy == policy.model_dump(mode="json")
 
 
-def _asked(before: Verdict | None) -> dict[str, float]:
+def _asked(before: Verdict | None) -> dict[str, Asked]:
     if before is None:
         return {}
     return asked(Evidence.from_json(before.evidence), policies.parse(before.policy))

@@ -16,7 +16,16 @@ from horizonte.loop.gather import REFERENCE, Rows, Standing
 from horizonte.model import metrics
 from horizonte.model.ensemble import NAME
 from horizonte.monitor import detect, levels, weeks
-from horizonte.monitor.evidence import Drift, Evidence, Kind, Named, Retraining, Status, Target
+from horizonte.monitor.evidence import (
+    Asked,
+    Drift,
+    Evidence,
+    Kind,
+    Named,
+    Retraining,
+    Status,
+    Target,
+)
 from horizonte.monitor.findings import Found
 from horizonte.pipeline import files
 from horizonte.pipeline.report import inputs_drift, residual_drift
@@ -87,7 +96,7 @@ def evidence(
     seen: Weighed,
     *,
     statuses: Mapping[tuple[Kind, str], Status],
-    asked: Mapping[str, float],
+    asked: Mapping[str, Asked],
 ) -> Evidence:
     """Return all that the decision reads; ``statuses`` are what the pages show of each column."""
     trained = pd.Timestamp(standing.card["data_as_of"])

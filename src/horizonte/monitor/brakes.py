@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from horizonte.monitor.evidence import Evidence, Target
+from horizonte.monitor.evidence import Asked, Evidence, Target
 from horizonte.monitor.findings import MENDED
-from horizonte.monitor.triggers import DRIFT, LEAST_DAYS, Trigger, Wants
+from horizonte.monitor.triggers import AGE, DRIFT, LEAST_DAYS, Trigger, Wants
 from horizonte.policy import Brakes
 
 YOUNG, COOLING, WAITING = "champion too young", "cool-down", "retraining waits"
@@ -35,7 +35,8 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
     """Return why this trigger does not count now, or None.
 
     One that asked before, without a better model to be had, asks again when it has fallen back
-    by ``hysteresis`` since, or has grown by it beyond what it asked with.
+    by ``hysteresis`` since, has grown by it beyond what it asked with, or has waited once more
+    for as long as it has asked in vain: more days after a change teach more, others do not.
     """
     target = next((t for t in evidence.targets if t.unique_id == trigger.unique_id), None)
     few = target is not None and not judged(target, policy)
@@ -50,8 +51,11 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
         return RECENT
     before = evidence.asked.get(trigger.key)
     if before is not None and _refused(evidence):
-        grown = trigger.strength >= before * (1 + policy.hysteresis)
-        return None if grown else ASKED
+        # Age grows by itself, and says nothing new by it.
+        grown = trigger.kind != AGE and trigger.strength >= before.strength * (
+            1 + policy.hysteresis
+        )
+        return None if grown or _waited(before, evidence, policy) else ASKED
     return None
 
 
@@ -82,6 +86,11 @@ def _recent(trigger: Trigger, evidence: Evidence, policy: Brakes) -> bool:
         and now - pd.Timestamp(f.since) < policy.learn
         for f in evidence.findings
     )
+
+
+def _waited(before: Asked, evidence: Evidence, policy: Brakes) -> bool:
+    first, last = pd.Timestamp(before.first), pd.Timestamp(before.last)
+    return pd.Timestamp(evidence.as_of) - last >= max(policy.cool_down, last - first)
 
 
 def _refused(evidence: Evidence) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from horizonte.monitor import brakes, sentence, triggers
-from horizonte.monitor.evidence import Evidence
+from horizonte.monitor.evidence import Asked, Evidence
 from horizonte.monitor.triggers import Trigger
 from horizonte.policy import Policy
 
@@ -49,11 +49,10 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     )
 
 
-def asked(before: Evidence, policy: Policy) -> dict[str, float]:
+def asked(before: Evidence, policy: Policy) -> dict[str, Asked]:
     """Return the triggers that, after the decision on ``before``, have asked and not fallen back.
 
-    Each with its strength when it last asked. ``policy`` is the one that it was decided by. The
-    result is ``asked`` of the next evidence.
+    ``policy`` is the one that it was decided by. The result is ``asked`` of the next evidence.
     """
     found = triggers.found(before, policy.triggers)
     still = {t.key: t.strength for t in found if t.strength >= 1 - policy.brakes.hysteresis}
@@ -61,7 +60,11 @@ def asked(before: Evidence, policy: Policy) -> dict[str, float]:
     acted = set(decided.triggers) if decided.action != "keep" else set()
     for brake in decided.brakes:
         acted.discard(brake.partition(": ")[2])
-    known = before.asked | {key: still[key] for key in acted & still.keys()}
+    now = before.as_of
+    known = before.asked | {
+        key: Asked(still[key], before.asked[key].first if key in before.asked else now, now)
+        for key in acted & still.keys()
+    }
     return {key: known[key] for key in sorted(known.keys() & still.keys())}
 
 

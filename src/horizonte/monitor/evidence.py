@@ -58,12 +58,22 @@ class Retraining:
     outcome: Outcome
 
 
-def _strengths(asked: object) -> object:
-    """Read what was noted before strengths were: each asked at its threshold."""
-    return dict.fromkeys(asked, 1.0) if isinstance(asked, list | tuple) else asked
+@dataclass(frozen=True)
+class Asked:
+    """When a trigger first asked and last asked (ISO-8601, UTC), and how strongly the last time."""
+
+    strength: float
+    first: str
+    last: str
 
 
-Asked = Annotated[dict[str, float], BeforeValidator(_strengths)]
+_LONG_AGO = "1970-01-01T00:00:00+00:00"
+
+
+def _whole(asked: object) -> object:
+    """Read what was noted as names alone: each asked at its threshold, long ago."""
+    known = isinstance(asked, list | tuple)
+    return {key: Asked(1.0, _LONG_AGO, _LONG_AGO) for key in asked} if known else asked  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class Evidence:
 
     ``serving_days`` counts from the promotion, ``known_days`` from the newest data that the
     champion was trained on. ``annotated`` series have an annotation in force now. ``asked`` are
-    triggers that already asked for an action and have not fallen back since, and how strongly.
+    triggers that already asked for an action and have not fallen back since.
     """
 
     model_version: str
@@ -84,7 +94,7 @@ class Evidence:
     findings: tuple[Named, ...] = ()
     annotated: tuple[str, ...] = ()
     retrainings: tuple[Retraining, ...] = ()
-    asked: Asked = field(default_factory=dict)
+    asked: Annotated[dict[str, Asked], BeforeValidator(_whole)] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the evidence as JSON holds it."""

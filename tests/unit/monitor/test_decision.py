@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from horizonte import policy as policies
 from horizonte.monitor import brakes, triggers
 from horizonte.monitor.decision import Decision, asked, decide
-from horizonte.monitor.evidence import Drift, Evidence, Named, Retraining, Target
+from horizonte.monitor.evidence import Asked, Drift, Evidence, Named, Retraining, Target
 from horizonte.monitor.levels import Estimate, Window
 
 POLICY = policies.load(Path(__file__).parents[3] / "params.yaml")
@@ -45,6 +45,8 @@ DRIFTED = replace(CALM, drifts=(Drift("a", "residual", ("drift", "drift", "no dr
 ONCE = replace(CALM, drifts=(Drift("a", "residual", ("drift", "no drift", "drift")),))
 STUCK = (Named("a", "stuck sensor", "2026-03-01T00:00:00+00:00"),)
 REFUSED = (Retraining("retrain", 20.0, "refused"),)
+LATELY = {"skill decay: a": Asked(1.0, "2026-01-20T00:00:00+00:00", "2026-02-20T00:00:00+00:00")}
+STRONGLY = {"skill decay: a": Asked(4.9, "2026-01-01T00:00:00+00:00", "2026-02-10T00:00:00+00:00")}
 
 
 @pytest.mark.parametrize(
@@ -151,19 +153,19 @@ REFUSED = (Retraining("retrain", 20.0, "refused"),)
         ),
         # hysteresis
         (
-            replace(SLIGHT, asked={"skill decay: a": 1.0}, retrainings=REFUSED),
+            replace(SLIGHT, asked=LATELY, retrainings=REFUSED),
             "keep",
             ("skill decay: a",),
             ("asked before: skill decay: a",),
         ),
         (
-            replace(BAD, asked={"skill decay: a": 4.9}, retrainings=REFUSED),
+            replace(BAD, asked=STRONGLY, retrainings=REFUSED),
             "keep",  # as strong as when it was refused
             ("skill decay: a",),
             ("asked before: skill decay: a",),
         ),
         (
-            replace(BAD, asked={"skill decay: a": 1.0}, retrainings=REFUSED),
+            replace(BAD, asked=LATELY, retrainings=REFUSED),
             "retrain",
             ("skill decay: a",),
             (),
@@ -171,7 +173,7 @@ REFUSED = (Retraining("retrain", 20.0, "refused"),)
         (
             replace(
                 SLIGHT,
-                asked={"skill decay: a": 1.0},
+                asked=LATELY,
                 retrainings=(Retraining("retrain", 20, "failed"),),
             ),
             "retrain",
@@ -225,22 +227,26 @@ def test_nothing_to_judge_by_is_said() -> None:
 
 def test_a_trigger_that_asked_counts_anew_once_it_has_fallen_back() -> None:
     """It is remembered while it stays near its threshold, and forgotten below it by hysteresis."""
-    (strength,) = asked(SLIGHT, POLICY).values()
-    assert strength == pytest.approx(1 + HALF)
+    (first,) = asked(SLIGHT, POLICY).values()
+    assert first == Asked(pytest.approx(1 + HALF), CALM.as_of, CALM.as_of)
     near = with_target(window=window(0.6 * (1 + 0.1 * (1 - HALF))), half=window())
     assert decide(near, POLICY).triggers == ()
-    assert asked(replace(near, asked={"skill decay: a": 1.3}), POLICY) == {"skill decay: a": 1.3}
+    assert asked(replace(near, asked=STRONGLY), POLICY) == STRONGLY
     far = with_target(window=window(0.6 * (1 + 0.1 * (1 - 4 * HALF))), half=window())
-    assert asked(replace(far, asked={"skill decay: a": 1.3}), POLICY) == {}
+    assert asked(replace(far, asked=STRONGLY), POLICY) == {}
 
 
 def test_an_old_champion_that_no_challenger_beats_is_tried_again_ever_more_rarely() -> None:
-    """Weekly verdicts over five years, every challenger refused: each request waits for a fifth more age."""
-    known: dict[str, float] = {}
+    """Weekly verdicts over five years, every challenger refused: the waits double."""
+    known: dict[str, Asked] = {}
+    start = pd.Timestamp("2020-01-06", tz="UTC")
     days = []
     for day in range(0, 1_820, 7):
         now = replace(
-            with_target(window=window(0.6), half=window(0.6)), known_days=float(day), asked=known
+            CALM,
+            known_days=float(day),
+            asked=known,
+            as_of=(start + pd.Timedelta(days=day)).isoformat(),
         )
         if days:
             since = float(day - days[-1])
@@ -248,14 +254,16 @@ def test_an_old_champion_that_no_challenger_beats_is_tried_again_ever_more_rarel
         if decide(now, POLICY).action == "retrain":
             days.append(day)
         known = asked(now, POLICY)
-    assert len(days) == 9
-    assert all(b >= 1.2 * a for a, b in itertools.pairwise(days))
+    waits = [b - a for a, b in itertools.pairwise(days)]
+    assert days[0] == 371
+    assert waits == [14, 14, 28, 56, 112, 224, 448]
 
 
 def test_what_was_asked_before_strengths_were_noted_can_be_read() -> None:
-    """An older row of the ledger names triggers alone; they count as asked at their threshold."""
+    """An older row of the ledger names triggers alone; they count as asked long ago."""
     old = replace(BAD, asked={}).to_json() | {"asked": ["skill decay: a"]}
-    assert Evidence.from_json(old).asked == {"skill decay: a": 1.0}
+    assert list(Evidence.from_json(old).asked) == ["skill decay: a"]
+    assert decide(Evidence.from_json(old), POLICY).action == "retrain"
 
 
 def test_what_was_held_has_not_asked() -> None:
@@ -316,7 +324,11 @@ evidences = st.builds(
         ),
         max_size=2,
     ).map(tuple),
-    st.dictionaries(names.map(lambda n: f"skill decay: {n}"), some, max_size=2),
+    st.dictionaries(
+        names.map(lambda n: f"skill decay: {n}"),
+        st.builds(Asked, some, st.just(CALM.as_of), st.just(CALM.as_of)),
+        max_size=2,
+    ),
 )
 
 
