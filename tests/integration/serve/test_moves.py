@@ -13,8 +13,8 @@ import pytest
 
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.errors import NotFound, StoreFault
-from horizonte.retrain import moves
 from horizonte.retrain.publish import publish
+from horizonte.serve import moves
 from horizonte.store import promotions
 from horizonte.store.connection import Connection, connect
 
