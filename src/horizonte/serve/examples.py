@@ -160,7 +160,7 @@ ANSWERS: dict[str, Any] = {
         "refused": None,
         "card": {"data_as_of": "2018-01-01T00:00:00+00:00"},
     },
-    "Promoted": {**_PROMOTION, "model_version": _VERSION},
+    "Promoted": {"promotion_id": 1, "model_version": _VERSION, **_PROMOTION},
     "CurrentKey": {
         "id": None,
         "scopes": ["read", "write", "admin"],

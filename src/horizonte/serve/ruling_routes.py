@@ -76,7 +76,7 @@ def _key(conn: Connection, key_id: str) -> schemas.CurrentKey:
 
 def _told(row: Promotion) -> schemas.Promoted:
     facts = {name: getattr(row, name) for name in PromotionEntry.model_fields}
-    return schemas.Promoted(model_version=row.sha256, **facts)
+    return schemas.Promoted(promotion_id=row.id, model_version=row.sha256, **facts)
 
 
 def _shown(example: dict[str, str]) -> dict[str, Any]:

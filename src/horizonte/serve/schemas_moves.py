@@ -42,6 +42,7 @@ class RollbackRequest(PromoteRequest):
 class Promoted(PromotionEntry):
     """The row of the ledger that a move became: ``model_version`` is the champion from it on."""
 
+    promotion_id: int
     model_version: str
 
 

@@ -43,6 +43,11 @@ def retraining(conn: Connection, number: int) -> Row | None:
     return found[0] | {"steps": steps}
 
 
+def asked_by(conn: Connection, verdict_id: int) -> list[Row]:
+    """Return the requests to the worker that a verdict made, as ``retrainings`` does."""
+    return _rows(conn, f"{_STATE} WHERE r.verdict_id = %(id)s ORDER BY r.id", {"id": verdict_id})
+
+
 def _rows(conn: Connection, query: str, given: dict[str, Any]) -> list[Row]:
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query, given).fetchall()

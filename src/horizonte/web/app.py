@@ -22,7 +22,18 @@ from horizonte.embedded import services
 from horizonte.errors import Fault
 from horizonte.ingest.broker import Broker
 from horizonte.ingest.sources import Source, load_sources
-from horizonte.web import chart, download, login_page, pages, people, series_page, static, stream
+from horizonte.web import (
+    acts_page,
+    chart,
+    download,
+    ledger_page,
+    login_page,
+    models_page,
+    pages,
+    series_page,
+    static,
+    stream,
+)
 from horizonte.web import overview_page as overview
 from horizonte.web.guard import HEADERS, Guard
 from horizonte.web.live import Hub
@@ -60,11 +71,30 @@ def routes() -> list[Route]:
         Route("/series/data", chart.show),
         Route("/series/download", download.show),
         Route("/live", stream.show),
+        *_models(),
         Route("/login", login_page.show),
         Route("/login", login_page.enter, methods=["POST"]),
         Route("/logout", login_page.leave, methods=["POST"]),
         Route("/static/{name}", static.answer),
         Route("/livez", _alive),
+    ]
+
+
+def _models() -> list[Route]:
+    promote = "/models/versions/{version}/promote"
+    return [
+        Route("/models", models_page.show),
+        Route("/models/versions/{version}", models_page.version),
+        Route(promote, acts_page.promote),
+        Route(promote, acts_page.promoted, methods=["POST"]),
+        Route("/models/rollback", acts_page.roll_back),
+        Route("/models/rollback", acts_page.rolled_back, methods=["POST"]),
+        Route("/models/retrain", acts_page.retrain),
+        Route("/models/retrain", acts_page.retrained, methods=["POST"]),
+        Route("/models/verdicts/{number}", ledger_page.one_verdict),
+        Route("/models/retrainings/{number}", ledger_page.one_retraining),
+        Route("/models/promotions/{number}", ledger_page.one_promotion),
+        Route("/models/{kind}", ledger_page.entries),
     ]
 
 
@@ -107,9 +137,9 @@ def _missing(request: Request, why: Exception) -> Response:
 
 
 def _not_done(request: Request, why: Exception) -> Response:
-    """Say what the service refused; a key that it knows no longer ends the session."""
+    """Say what the service refused; where it asks for a key, ask for one."""
     assert isinstance(why, Refused)
-    if why.status == UNAUTHENTICATED and people.session(request):
+    if why.status == UNAUTHENTICATED:
         return login_page.ended(request)
     page = pages.page(request, request.app.state.now())
     return pages.html(page, "problem.html.j2", why.status, kind="not_done", refused=why)

@@ -44,10 +44,10 @@ def _leave(request: Request, _: Form) -> Response:
 
 
 def ended(request: Request) -> Response:
-    """End the session of a key that the service knows no longer, and ask for another."""
+    """Lead to the login; the session of a key that the service knows no longer is over."""
+    told = {"ended": 1} if people.session(request) else {}
     request.app.state.sessions.end(request.cookies.get(people.COOKIE))
-    back = request.url.path if request.method == "GET" else "/"
-    return _forgotten(forms.done("/login?" + urlencode({"next": back, "ended": 1})))
+    return _forgotten(forms.done("/login?" + urlencode({"next": request.url.path, **told})))
 
 
 enter, leave = forms.posted(_enter), forms.posted(_leave)

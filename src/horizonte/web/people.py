@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from horizonte.web.service import Refused
+from horizonte.web.service import UNAUTHENTICATED, Refused
 from horizonte.web.sessions import Session
 
 COOKIE = "__Host-horizonte"
@@ -54,6 +54,14 @@ def actor(request: Request) -> Reader | None:
         return None
     scopes = keyless(request)
     return Reader(None, None, scopes) if scopes else None
+
+
+def required(request: Request) -> Reader:
+    """Return the actor; raise Refused where there is none, which leads to the login."""
+    found = actor(request)
+    if found is None:
+        raise Refused(UNAUTHENTICATED, "a key is needed", "log in")
+    return found
 
 
 def keyless(request: Request) -> tuple[str, ...]:
