@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,8 @@ from horizonte.serve import run
 from horizonte.store import evaluations, gains, gates, keys, retrainings, verdicts
 from horizonte.store.connection import Connection, connect
 
+Trained = Callable[[pd.Timestamp, Sequence[str]], Path]
+PIN = pd.Timestamp("2025-02-14", tz="UTC")
 MONDAY = pd.Timestamp("2025-03-03", tz="UTC")
 WEEK = pd.Timedelta(days=7)
 LOST = "c0ffee" + "0" * 58
@@ -39,10 +41,10 @@ class Keyed(NamedTuple):
 
 @pytest.fixture(scope="module")
 def keyed(
-    loaded: str, bucket: S3Settings, model: Path, tmp_path_factory: pytest.TempPathFactory
+    loaded: str, bucket: S3Settings, trained: Trained, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Keyed]:
     """The service in a home of its own."""
-    folder = tmp_path_factory.mktemp("keyed")
+    folder, model = tmp_path_factory.mktemp("keyed"), trained(PIN, ("naive",))
     given = {"DATABASE": loaded, "S3": bucket.url(), "PORT": "0", "ISSUE": "off", "AUTH": "keys"}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (given | {"HOME": str(folder / "home")}).items():
@@ -73,7 +75,7 @@ def _copy(model: Path, target: Path, error: float) -> Path:
     score = {"mase": error, "naive_mase": 0.9, "naive": "naive_week", "weights": {"linear": 1.0}}
     write_card(
         target,
-        data_as_of="2025-02-01T00:00:00+00:00",
+        data_as_of=PIN.isoformat(),
         scores={"site/a": score},
         intended_use=f"Forecasts of version {target.name}.",
     )

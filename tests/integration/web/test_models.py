@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import unescape
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.integration.serve.conftest import loaded, model, world  # noqa: F401 (fixtures)
+from tests.integration.serve.conftest import loaded, trained, world  # noqa: F401 (fixtures)
 from tests.integration.web.keyed import LOST, Keyed, keyed, web  # noqa: F401 (fixtures)
 
+from horizonte import config
 from horizonte.embedded import process
+from horizonte.serve import run
 from horizonte.store import keys, promotions, retrainings
 from horizonte.store.connection import connect
 
@@ -66,7 +69,7 @@ def test_the_leaderboard_has_the_best_first(page: Get, keyed: Keyed) -> None:  #
     """Means over series of what was scored last, beside the naive; the challenger that lost is there."""
     text = page("/models")
     # site/a: (0.6·100 + 0.3·50) / 150 = 0.5 against 0.8; site/b: 0.5 against 1: 0.5 against 0.9
-    assert "champion 2/1/25, 12:00 AM UTC 0.5 0.9 44 % 80 % 0.6 0.9 33 %" in row(
+    assert "champion 2/14/25, 12:00 AM UTC 0.5 0.9 44 % 80 % 0.6 0.9 33 %" in row(
         text, keyed.champion[:12]
     ).replace("\u202f", " ")
     assert "former champion" in row(text, keyed.former[:12])
@@ -257,3 +260,30 @@ def _answered(url: str, token: str, status: int) -> None:
         assert process.wait_until(
             lambda: client.get("/keys/current").status_code == status, seconds=30
         )
+
+
+def test_without_the_service_pages_read_on_and_without_keys_this_machine_may_act(
+    web: httpx.Client,  # noqa: F811
+    keyed: Keyed,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is away is named, the ledger is shown; where no key is asked for, no login is either."""
+    run.stop()
+    assert web.get("/models").status_code == 200
+    with connect(keyed.database) as conn:
+        newest = promotions.current_promotion(conn)
+    assert newest is not None
+    for path in ("/models/retrain", "/login", f"/models/promotions/{newest.id}"):
+        assert "The forecast service does not answer" in web.get(path).text, path
+    form = {"form_token": form_token(web.get("/login").text), "key": keyed.tokens["admin"]}
+    assert web.post("/login", data=form).status_code == 503
+    monkeypatch.setenv("HORIZONTE_AUTH", "off")
+    config.settings.cache_clear()
+    run.start(port=urlsplit(keyed.url).port)
+    assert "asks for no keys" in web.get("/login").text
+    proxied = {"x-forwarded-for": "192.0.2.7"}
+    assert "This needs a login" in web.get("/models/retrain", headers=proxied).text
+    done = act(web, "/models/retrain", {}, why="from this machine", action="retrain")
+    number = int(done.headers["location"].rpartition("/")[2])
+    with connect(keyed.database) as conn:
+        assert retrainings.whole(conn, number).requested_by == "service"
