@@ -58,7 +58,7 @@ def _page(request: Request, back: str, *, wrong: bool = False) -> Response:
     return pages.html(
         page,
         "login.html.j2",
-        401 if wrong else 200,
+        403 if wrong else 200,
         back=forms.inside(back),
         wrong=wrong,
         ended="ended" in request.query_params,
