@@ -92,6 +92,7 @@ def _models() -> list[Route]:
         Route("/models/retrain", acts_page.retrain),
         Route("/models/retrain", acts_page.retrained, methods=["POST"]),
         Route("/models/verdicts/{number}", ledger_page.one_verdict),
+        Route("/models/verdicts/{number}/evidence", ledger_page.evidence),
         Route("/models/retrainings/{number}", ledger_page.one_retraining),
         Route("/models/promotions/{number}", ledger_page.one_promotion),
         Route("/models/{kind}", ledger_page.entries),

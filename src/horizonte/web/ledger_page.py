@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from horizonte.web import pages, people, verdict
 from horizonte.web.language import Texts
 
 PAGE = 50
+MOST_ROWS = 200  # of a table of a verdict: nobody reads further
 LISTS: dict[str, Callable[..., list[dict[str, Any]]]] = {
     "verdicts": browse_loop.verdicts,
     "retrainings": browse_loop.retrainings,
@@ -47,6 +49,17 @@ def entries(request: Request) -> Response:
 def one_verdict(request: Request) -> Response:
     """Answer with a verdict: what was compared and named, by which policy, and what came of it."""
     return _one(request, "verdict.html.j2", _verdict)
+
+
+def evidence(request: Request) -> Response:
+    """Answer with all that a verdict was decided from, as JSON."""
+    asked = number(request.path_params["number"])
+    row = request.app.state.database.read(browse_loop.verdict, asked)
+    if row is None:
+        raise HTTPException(404)
+    whole = {name: row[name] for name in ("evidence", "policy", "drift", "findings")}
+    body = orjson.dumps(whole, option=orjson.OPT_INDENT_2)
+    return Response(body, media_type="application/json")
 
 
 def one_retraining(request: Request) -> Response:
@@ -91,6 +104,7 @@ def _one(
         number=asked,
         found=found,
         told=lambda key: told(page.t, key),
+        most=MOST_ROWS,
         **parts,
     )
 
@@ -99,6 +113,7 @@ def _verdict(conn: Connection, asked: int) -> Mapping[str, Any] | None:
     row = browse_loop.verdict(conn, asked)
     return row and row | {
         "targets": verdict.targets(row["evidence"]),
+        "drift": sorted(row["drift"], key=lambda one: one["status"] != "drift"),
         "known": verdict.known(row["evidence"]),
         "runs": browse_loop.asked_by(conn, asked),
     }

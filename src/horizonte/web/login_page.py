@@ -31,6 +31,7 @@ def _enter(request: Request, form: Form) -> Response:
             raise
         return _page(request, form.get("next", "/"), wrong=True)
     facts = {"key_id": told["id"], "note": told["note"], "scopes": told["scopes"]}
+    state.sessions.end(request.cookies.get(people.COOKIE))
     token = state.sessions.open(key, state.now(), **facts)
     answer = forms.done(forms.inside(form.get("next", "/")))
     answer.set_cookie(people.COOKIE, token, secure=True, httponly=True, samesite="strict")

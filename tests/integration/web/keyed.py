@@ -100,7 +100,14 @@ def fill(conn: Connection, champion: str, former: str) -> None:
     ]
     numbers = {"gain": -0.01, "low": -0.03, "high": 0.012, "days": 28, "series": series}
     gate = gates.add(
-        conn, champion, LOST, passed=False, reasons=reasons, evidence=numbers, run_id=run_id
+        conn,
+        champion,
+        LOST,
+        passed=False,
+        reasons=reasons,
+        evidence=numbers,
+        run_id=run_id,
+        page="gates/2025-03-17-c0ffee000000.html",
     )
     retrainings.record(conn, run_id, "started", {"again": 0})
     retrainings.record(conn, run_id, "trained", {"challenger": LOST})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from html import unescape
@@ -95,6 +96,7 @@ def test_a_version_shows_card_lineage_and_scores(page: Get, keyed: Keyed) -> Non
 
 def test_a_verdict_tells_its_evidence_in_the_readers_language(page: Get) -> None:
     """The sentence of the ledger, what asked and held, and the figures behind it; in both languages."""
+    assert 'href="/reports/monitoring/2025-03-17/index.html"' in page("/models/verdicts/1")
     text = plain(page("/models/verdicts/1"))
     assert "The model is to be trained again." in text
     assert "skill lost: site/a" in text
@@ -108,6 +110,9 @@ def test_a_verdict_tells_its_evidence_in_the_readers_language(page: Get) -> None
     assert "75 % (de 62 % a 88 %)" in text
     assert "O nível de site/a mudou." in text
     assert "O modelo deve ser treinado de novo." in page("/models?lang=pt-BR")
+    whole = json.loads(page("/models/verdicts/1/evidence"))
+    assert whole["evidence"]["targets"][0]["window"]["skill"]["high"] == 0.88
+    assert whole["policy"] == {"triggers": {"skill_decay": 0.2}}
 
 
 def test_a_retraining_tells_its_steps_and_the_gate(page: Get) -> None:
@@ -117,6 +122,7 @@ def test_a_retraining_tells_its_steps_and_the_gate(page: Get) -> None:
     assert steps == ["refused", "started", "trained", "gate held", "refused"]
     assert "site/a 28 0.5 0.505 -1.0 % 79 %" in plain(text)
     assert "/srv/secret" not in text
+    assert 'href="/reports/gates/2025-03-17-c0ffee000000.html"' in text
     assert "&lt;b&gt;the boiler&lt;/b&gt;" in text
     assert "Retrain refused" in row(page("/models/retrainings"), "/models/retrainings/1")
 
