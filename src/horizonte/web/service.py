@@ -14,11 +14,11 @@ from horizonte.web.reading import Missing
 
 logger = logging.getLogger(__name__)
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 40.0
-UNAUTHENTICATED, NOT_READY = 401, 503
+UNAUTHENTICATED, FAILED = 401, 500
 
 
 class Refused(Exception):
-    """The service said no: its status, and in its words why and what to do next."""
+    """The service said no and did nothing: its status, and in its words why and what to do next."""
 
     def __init__(self, status: int, why: str, fix: str = "") -> None:
         super().__init__(status, why, fix)
@@ -68,7 +68,7 @@ class Service:
             return dict(body)
         told = body if isinstance(body, dict) else {}
         said = str(told.get("detail") or told.get("title") or answer.reason_phrase)[:1000]
-        if answer.status_code == NOT_READY:
+        if answer.status_code >= FAILED:  # nobody knows what it still did
             raise Missing("service", said)
         raise Refused(answer.status_code, said, str(told.get("fix") or "")[:1000])
 
