@@ -52,7 +52,8 @@ def promotions(
     """Return promotions and rollbacks (of ``version``), newest first, with numbers below ``before``.
 
     Each with what was last found of it: ``days``, ``gain``, ``low``, ``high``, ``said`` and
-    ``judged_at``; null where nothing was yet.
+    ``judged_at``; null where nothing was yet. Where the reason is the sentence of a verdict, that
+    is there in both languages.
     """
     return _rows(conn, _PROMOTIONS, {"before": before, "limit": limit, "version": version})
 
@@ -102,9 +103,12 @@ _GATES = f"""{_GATE} WHERE champion = %(version)s OR challenger = %(version)s
     ORDER BY id DESC LIMIT 100"""
 _EVERY_GATE = f"{_GATE} ORDER BY id DESC"
 _GATE_OF = f"{_GATE} WHERE run_id = %(run)s ORDER BY id DESC LIMIT 1"
-_PROMOTIONS = """SELECT p.*, g.days, g.gain, g.low, g.high, g.said, g.as_of AS judged_at
+_PROMOTIONS = """SELECT p.*, g.days, g.gain, g.low, g.high, g.said, g.as_of AS judged_at,
+        v.sentence_en, v.sentence_pt
     FROM promotion AS p LEFT JOIN LATERAL (
         SELECT * FROM gain WHERE promotion_id = p.id ORDER BY id DESC LIMIT 1) AS g ON true
+    LEFT JOIN retrain_run AS r ON r.id = (p.evidence->>'run')::bigint
+    LEFT JOIN verdict AS v ON v.id = r.verdict_id AND v.sentence_en = p.why
     WHERE (%(before)s::bigint IS NULL OR p.id < %(before)s)
         AND (%(version)s::text IS NULL OR p.sha256 = %(version)s)
     ORDER BY p.id DESC LIMIT %(limit)s"""

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from horizonte.store import promotions, retrainings
+from horizonte.store import promotions
 from horizonte.store.connection import Connection
 from horizonte.web import board, forms, models_page, pages, people
 from horizonte.web.forms import Form
@@ -101,4 +101,4 @@ def _move(conn: Connection, asked: str) -> dict[str, Any]:
 
 
 def _queue(conn: Connection) -> dict[str, Any]:
-    return {"possible": True, "waiting": retrainings.waiting(conn), "current": None}
+    return {"possible": True, "waiting": models_page.waiting(conn), "current": None}

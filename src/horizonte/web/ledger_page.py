@@ -14,6 +14,7 @@ from horizonte.store import browse_loop, leaderboard, promotions
 from horizonte.store.connection import Connection
 from horizonte.web import pages, people, verdict
 from horizonte.web.language import Texts
+from horizonte.web.window import instant
 
 PAGE = 50
 MOST_ROWS = 200  # of a table of a verdict: nobody reads further
@@ -121,7 +122,15 @@ def _verdict(conn: Connection, asked: int) -> Mapping[str, Any] | None:
 
 def _retraining(conn: Connection, asked: int) -> Mapping[str, Any] | None:
     row = browse_loop.retraining(conn, asked)
-    return row and row | {"gate": leaderboard.gate_of(conn, asked)}
+    return row and row | {
+        "gate": leaderboard.gate_of(conn, asked),
+        "steps": [one | {"detail": _dated(one["detail"])} for one in row["steps"]],
+    }
+
+
+def _dated(detail: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts of a step with its pin as an instant."""
+    return detail | ({"as_of": instant(str(detail["as_of"]))} if "as_of" in detail else {})
 
 
 def _promotion(conn: Connection, asked: int) -> Mapping[str, Any] | None:

@@ -73,6 +73,12 @@ def target(conn: Connection) -> str | None:
     return before(Move(*move) for move in past.itertuples(index=False, name=None))
 
 
+def waiting(conn: Connection) -> browse.Row | None:
+    """Return the request to the worker that comes to its turn next, or None."""
+    found = retrainings.waiting(conn)
+    return browse_loop.retraining(conn, found.id) if found else None
+
+
 def known(conn: Connection, asked: str) -> dict[str, Any]:
     """Return what the ledger holds of a version: ``line``, card, scores, gates and promotions."""
     own = line(conn, asked)
@@ -93,11 +99,10 @@ def known(conn: Connection, asked: str) -> dict[str, Any]:
 
 def _whole(conn: Connection) -> Mapping[str, Any]:
     newest = browse_loop.verdicts(conn, before=None, limit=1)
-    waiting = retrainings.waiting(conn)
     return {
         "lines": lines(conn),
         "verdict": newest[0] if newest else None,
-        "waiting": waiting,
+        "waiting": waiting(conn),
         "back": target(conn),
     }
 

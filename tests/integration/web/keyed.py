@@ -109,6 +109,10 @@ def fill(conn: Connection, champion: str, former: str) -> None:
         run_id=run_id,
         page="gates/2025-03-17-c0ffee000000.html",
     )
+    asked = "The model is to be trained again."
+    retrainings.request(conn, "recalibrate", why=asked, by="monitor", verdict_id=number)
+    retrainings.record(conn, 2, "pinned", {"as_of": "2025-02-20T00:00:00+00:00", "days": 14})
+    retrainings.record(conn, 2, "failed", {"why": "no bucket"})
     retrainings.record(conn, run_id, "started", {"again": 0})
     retrainings.record(conn, run_id, "trained", {"challenger": LOST})
     held = {"gate": gate, "passed": False, "reasons": reasons, "page": "/srv/secret/page.html"}

@@ -125,6 +125,9 @@ def test_a_retraining_tells_its_steps_and_the_gate(page: Get) -> None:
     assert 'href="/reports/gates/2025-03-17-c0ffee000000.html"' in text
     assert "&lt;b&gt;the boiler&lt;/b&gt;" in text
     assert "Retrain refused" in row(page("/models/retrainings"), "/models/retrainings/1")
+    told = plain(page("/models/retrainings/2?lang=pt-BR"))
+    assert "Motivo O modelo deve ser treinado de novo." in told
+    assert "Dados até: 20/02/2025 00:00 UTC" in told
 
 
 def test_a_promotion_tells_its_realised_gain(page: Get, keyed: Keyed) -> None:  # noqa: F811
