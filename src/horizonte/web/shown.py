@@ -45,7 +45,7 @@ class Shown:
         """Return a share that is gained or lost, with its sign and a tenth of a per cent."""
         if value is None or not math.isfinite(value):
             return NOTHING
-        pattern = "+#,##0.0 %;-#,##0.0 %"
+        pattern = "+#,##0.0\u00a0%;-#,##0.0\u00a0%"
         return str(numbers.format_percent(value, pattern, locale=self.locale))
 
     def instant(self, at: datetime | None, site: str = "UTC") -> str:

@@ -31,8 +31,9 @@ def test_numbers(value: float, portuguese: str, english: str) -> None:
 
 def test_changes_carry_their_sign() -> None:
     """A gain has a plus, a loss a minus, both a tenth of a per cent."""
-    assert [EN.change(v) for v in (0.0512, -0.2, None)] == ["+5.1 %", "-20.0 %", NOTHING]
-    assert PT.change(0.0512) == "+5,1 %"
+    found = [EN.change(v) for v in (0.0512, -0.2, None)]
+    assert found == ["+5.1\u00a0%", "-20.0\u00a0%", NOTHING]
+    assert PT.change(0.0512) == "+5,1\u00a0%"
 
 
 def test_an_hour_that_comes_twice() -> None:
