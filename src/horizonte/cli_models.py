@@ -75,7 +75,7 @@ def compare_models(champion: Version, challenger: Version) -> None:
 @app.command("promote")
 def promote_model(named: Version, *, why: Why) -> None:
     """Make a registered version the champion by hand; the gate is not asked."""
-    from horizonte.retrain import moves
+    from horizonte.serve import moves
     from horizonte.store.connection import connect
 
     with connect() as conn:
@@ -90,7 +90,7 @@ def roll_back(
     to: Annotated[str | None, typer.Option(help="a version; left out: the champion before")] = None,
 ) -> None:
     """Go back to the champion before, in seconds: its very bytes serve again."""
-    from horizonte.retrain import moves
+    from horizonte.serve import moves
     from horizonte.store.connection import connect
 
     with connect() as conn:

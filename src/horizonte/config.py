@@ -57,6 +57,14 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^/\s]+$",
         description="address under which people reach the web app: http(s)://host[:port]",
     )
+    web_service: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="http(s) URL of the forecast service that the web app asks",
+    )
+    web_key: SecretStr | None = Field(
+        None, description="API key with which the web app asks it on nobody's behalf"
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     def home_folder(self) -> Path:

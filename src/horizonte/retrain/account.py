@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from horizonte.retrain.moves import version
+from horizonte.serve.moves import version
 from horizonte.store import browse
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection

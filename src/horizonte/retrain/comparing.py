@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from horizonte.policy import Gate
 from horizonte.retrain.contest import contest, ruling
-from horizonte.retrain.moves import version
 from horizonte.retrain.ruling import Ruling
 from horizonte.serve import published
+from horizonte.serve.moves import version
 from horizonte.store.connection import Connection
 
 

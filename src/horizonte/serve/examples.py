@@ -160,6 +160,13 @@ ANSWERS: dict[str, Any] = {
         "refused": None,
         "card": {"data_as_of": "2018-01-01T00:00:00+00:00"},
     },
+    "Promoted": {"promotion_id": 1, "model_version": _VERSION, **_PROMOTION},
+    "CurrentKey": {
+        "id": None,
+        "scopes": ["read", "write", "admin"],
+        "note": None,
+        "expires_at": None,
+    },
     "Version": {
         "name": "horizonte",
         "version": "0.1.0",

@@ -24,7 +24,7 @@ OPEN_UNDER = ("/problems/", "/static_content/")
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 READING_POSTS = frozenset({"/forecast"})
 ADMIN_UNDER = ("/admin",)
-RETRAIN = "/retrain"
+RETRAIN, MODELS_UNDER = "/retrain", "/models/"
 _LEVEL = {scope: level for level, scope in enumerate(keys.SCOPES)}
 _BEARER = b"bearer "
 
@@ -114,7 +114,8 @@ def scope_of(method: str, path: str) -> str | None:
     What changes something needs ``write`` unless it is known to read, so that an address that
     this table has not heard of is not left open.
     """
-    if path.startswith(ADMIN_UNDER) or (path == RETRAIN and method not in READS):
+    ruling = path == RETRAIN or path.startswith(MODELS_UNDER)
+    if path.startswith(ADMIN_UNDER) or (ruling and method not in READS):
         return "admin"
     if method in READS:
         return None if path in OPEN or path.startswith(OPEN_UNDER) else "read"

@@ -103,6 +103,13 @@ _CATALOGUE = (
         "Wait for the seconds that Retry-After says, then send the same body with the same key.",
     ),
     Kind(
+        "champion-moved",
+        409,
+        "Another champion serves",
+        "The move was decided about another champion than the one that serves, or would change nothing.",
+        "Look at GET /models, and decide again.",
+    ),
+    Kind(
         "key-reused",
         422,
         "The Idempotency-Key belongs to another body",

@@ -8,8 +8,8 @@ from fastapi import FastAPI, Path, Query, Request, Response
 
 from horizonte.serve import loop_reading as reading
 from horizonte.serve import schemas_loop as loop
-from horizonte.serve.exchange import EDGE
 from horizonte.serve.looking import linked
+from horizonte.serve.ruling_routes import by
 
 if TYPE_CHECKING:
     from horizonte.serve.answers import Answers
@@ -30,9 +30,7 @@ def add(app: FastAPI) -> None:
 
 def ask(request: Request, response: Response, asked: loop.RetrainRequest) -> loop.Retraining:
     """Ask the worker for a retraining; needs a key of scope admin where there are keys."""
-    about = request.scope[EDGE].about if EDGE in request.scope else None
-    by = f"key {about.key_id}" if about and about.key_id else "service"
-    made = _answers(request).read(reading.ask, asked, by)
+    made = _answers(request).read(reading.ask, asked, by(request))
     response.headers["Location"] = f"/retrainings/{made.run_id}"
     return made
 

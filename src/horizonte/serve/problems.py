@@ -9,6 +9,7 @@ from typing import Any
 from horizonte.errors import DataFault, Fault, ModelFault, NotFound, StoreFault
 from horizonte.serve.faults import MalformedJson, NoChampion, NoHistory, NotReady
 from horizonte.serve.kinds import KINDS, Kind
+from horizonte.store.promotions import Moved
 from horizonte.store.requests import InProgress, KeyReused
 
 MEDIA_TYPE = "application/problem+json"
@@ -37,6 +38,7 @@ _OF_FAULT: tuple[tuple[type[Fault], str], ...] = (
     (MalformedJson, "malformed-json"),
     (KeyReused, "key-reused"),
     (InProgress, "in-progress"),
+    (Moved, "champion-moved"),
     (DataFault, "invalid-field"),
     (StoreFault, "store-unreachable"),
     (ModelFault, "model-refused"),

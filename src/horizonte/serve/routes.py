@@ -22,6 +22,7 @@ from horizonte.serve import (
     looking,
     loop_routes,
     problems,
+    ruling_routes,
     schemas,
     stored_route,
 )
@@ -48,6 +49,7 @@ def create() -> FastAPI:
     stored_route.add(app)
     app.get("/models/current", tags=["models"])(current_model)
     looking.add_models(app)
+    ruling_routes.add(app)
     app.get("/version", tags=["service"])(running_version)
     app.get("/problems/{slug}", include_in_schema=False)(problem_page)
     app.get("/docs.json", include_in_schema=False)(document)

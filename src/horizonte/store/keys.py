@@ -39,6 +39,11 @@ class Key:
         return "expired" if over else "active"
 
 
+def included(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Return every scope that ``scopes`` include, themselves among them."""
+    return SCOPES[: max(map(SCOPES.index, scopes)) + 1]
+
+
 def digest(secret: str) -> bytes:
     """Return what is stored of a secret: it holds 256 random bits, so one SHA-256 is enough."""
     return hashlib.sha256(secret.encode()).digest()

@@ -21,6 +21,10 @@ Kind = Literal["promote", "rollback"]
 _LOCK = 4_614_110_870_002
 
 
+class Moved(StoreFault):
+    """The champion is not the one that a move was decided about."""
+
+
 @dataclass(frozen=True)
 class Promotion:
     """One row of the ledger: from ``recorded_at`` on, ``sha256`` is the champion."""
@@ -93,8 +97,8 @@ def promote(
 ) -> Promotion:
     """Make ``sha256`` the champion, say so on channel ``horizonte_promotion`` and return the row.
 
-    Raises StoreFault when the model was never registered, or when ``over`` is given and is not the
-    champion any more: what was decided about one champion holds for no other.
+    Raises StoreFault when the model was never registered, and Moved when ``over`` is given and is
+    not the champion any more: what was decided about one champion holds for no other.
     """
     if not conn.execute("SELECT FROM model_version WHERE sha256 = %s", (sha256,)).fetchall():
         raise StoreFault(
@@ -119,7 +123,7 @@ def promote(
 def _still(conn: Connection, over: str | None) -> None:
     current = current_promotion(conn)
     if over is not None and (current is None or current.sha256 != over):
-        raise StoreFault(
+        raise Moved(
             "champion",
             current and current.sha256[:12],
             f"{over[:12]}, as it was when this was decided",

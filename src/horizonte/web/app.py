@@ -22,11 +22,24 @@ from horizonte.embedded import services
 from horizonte.errors import Fault
 from horizonte.ingest.broker import Broker
 from horizonte.ingest.sources import Source, load_sources
-from horizonte.web import chart, download, pages, series_page, static, stream
+from horizonte.web import (
+    acts_page,
+    chart,
+    download,
+    ledger_page,
+    login_page,
+    models_page,
+    pages,
+    series_page,
+    static,
+    stream,
+)
 from horizonte.web import overview_page as overview
 from horizonte.web.guard import HEADERS, Guard
 from horizonte.web.live import Hub
 from horizonte.web.reading import Database, Missing
+from horizonte.web.service import UNAUTHENTICATED, Refused, Service
+from horizonte.web.sessions import Sessions
 
 logger = logging.getLogger(__name__)
 
@@ -36,24 +49,53 @@ def make(setting: Settings, *, now: Callable[[], datetime] = clock.now) -> Starl
     app = Starlette(
         routes=routes(),
         middleware=[Middleware(Guard, origin=setting.web_origin), Middleware(GZipMiddleware)],
-        exception_handlers={HTTPException: _refused, Missing: _missing, 500: _broken},
+        exception_handlers={
+            HTTPException: _refused,
+            Missing: _missing,
+            Refused: _not_done,
+            500: _broken,
+        },
         lifespan=_lifespan,
     )
     app.state.database, app.state.setting, app.state.now = Database(setting), setting, now
+    app.state.service, app.state.sessions = Service(setting), Sessions()
     app.state.hub = Hub(_sources(), lambda: _broker(setting))
     return app
 
 
 def routes() -> list[Route]:
-    """Return every route; all of them only read."""
+    """Return every route; what is posted to is made by ``forms.posted``."""
     return [
         Route("/", overview.show, name="overview"),
         Route("/series", series_page.show, name="series"),
         Route("/series/data", chart.show),
         Route("/series/download", download.show),
         Route("/live", stream.show),
+        *_models(),
+        Route("/login", login_page.show),
+        Route("/login", login_page.enter, methods=["POST"]),
+        Route("/logout", login_page.leave, methods=["POST"]),
         Route("/static/{name}", static.answer),
         Route("/livez", _alive),
+    ]
+
+
+def _models() -> list[Route]:
+    promote = "/models/versions/{version}/promote"
+    return [
+        Route("/models", models_page.show),
+        Route("/models/versions/{version}", models_page.version),
+        Route(promote, acts_page.promote),
+        Route(promote, acts_page.promoted, methods=["POST"]),
+        Route("/models/rollback", acts_page.roll_back),
+        Route("/models/rollback", acts_page.rolled_back, methods=["POST"]),
+        Route("/models/retrain", acts_page.retrain),
+        Route("/models/retrain", acts_page.retrained, methods=["POST"]),
+        Route("/models/verdicts/{number}", ledger_page.one_verdict),
+        Route("/models/verdicts/{number}/evidence", ledger_page.evidence),
+        Route("/models/retrainings/{number}", ledger_page.one_retraining),
+        Route("/models/promotions/{number}", ledger_page.one_promotion),
+        Route("/models/{kind}", ledger_page.entries),
     ]
 
 
@@ -63,6 +105,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     yield
     await asyncio.to_thread(app.state.hub.stop)
     app.state.database.close()
+    app.state.service.close()
 
 
 def _sources() -> list[Source]:
@@ -92,6 +135,15 @@ def _refused(request: Request, why: Exception) -> Response:
 def _missing(request: Request, why: Exception) -> Response:
     page = pages.page(request, request.app.state.now())
     return pages.html(page, "problem.html.j2", 503, kind="missing", missing=why)
+
+
+def _not_done(request: Request, why: Exception) -> Response:
+    """Say what the service refused; where it asks for a key, ask for one."""
+    assert isinstance(why, Refused)
+    if why.status == UNAUTHENTICATED:
+        return login_page.ended(request)
+    page = pages.page(request, request.app.state.now())
+    return pages.html(page, "problem.html.j2", why.status, kind="not_done", refused=why)
 
 
 def _broken(request: Request, _: Exception) -> Response:

@@ -41,6 +41,13 @@ class Shown:
             return NOTHING
         return str(numbers.format_percent(value, "#,##0 %", locale=self.locale))
 
+    def change(self, value: float | None) -> str:
+        """Return a share that is gained or lost, with its sign and a tenth of a per cent."""
+        if value is None or not math.isfinite(value):
+            return NOTHING
+        pattern = "+#,##0.0\u00a0%;-#,##0.0\u00a0%"
+        return str(numbers.format_percent(value, pattern, locale=self.locale))
+
     def instant(self, at: datetime | None, site: str = "UTC") -> str:
         """Return an instant with the name of the zone that it is shown in."""
         if at is None:

@@ -92,6 +92,26 @@ def test_a_key_reaches_as_far_as_its_scope(url: str, tokens: dict[str, str]) -> 
     assert asked(url, tokens["admin"]).status_code == 200
 
 
+def test_a_key_is_told_what_it_is(url: str, tokens: dict[str, str]) -> None:
+    """Its id, its note and every scope that its own includes; a wrong one is told nothing."""
+    told = asked(url, tokens["write"], path="/keys/current").json()
+    assert told == {
+        "id": tokens["write"].split("_")[1],
+        "scopes": ["read", "write"],
+        "note": "test write",
+        "expires_at": None,
+    }
+    assert asked(url, tokens["read"][:-4] + "oops", path="/keys/current").status_code == 401
+    assert asked(url, None, path="/keys/current").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/models/rollback", "/models/3f0c3f0c/promote"])
+def test_the_pointer_is_moved_by_admins_alone(url: str, tokens: dict[str, str], path: str) -> None:
+    """A key of scope write is told that it needs admin."""
+    said = asked(url, tokens["write"], "POST", path)
+    assert (said.status_code, said.json()["allowed"]) == (403, "admin")
+
+
 def test_a_new_key_works_and_a_revoked_one_ends_without_a_restart(url: str, loaded: str) -> None:
     """The service learns of both by itself."""
     with connect(loaded) as conn:

@@ -13,8 +13,8 @@ import pytest
 
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.errors import NotFound, StoreFault
-from horizonte.retrain import moves
 from horizonte.retrain.publish import publish
+from horizonte.serve import moves
 from horizonte.store import promotions
 from horizonte.store.connection import Connection, connect
 
@@ -75,3 +75,55 @@ def test_a_decision_about_another_champion_moves_nothing(
     current = promotions.current_promotion(conn)
     assert current is not None
     assert current.sha256 == new
+
+
+def test_the_pointer_is_moved_over_http(
+    client: httpx.Client, conn: Connection, bucket: S3Settings, variant: Callable[[str], Path]
+) -> None:
+    """A version is promoted by its first digits, taken back, and the ledger keeps why and by whom."""
+    first = publish(conn, variant("one"), s3=bucket, why="one")
+    second = publish(conn, variant("two"), s3=bucket, why="two")
+    said = client.post(f"/models/{first[:8]}/promote", json={"why": "the better one"})
+    assert (said.status_code, said.json()["model_version"]) == (200, first)
+    row = promotions.current_promotion(conn)
+    assert row is not None
+    assert (row.kind, row.previous, row.why) == ("promote", second, "the better one")
+    assert (row.promoted_by, row.evidence) == ("service", {"by_hand": True})
+    _serves(client, first)
+    back = client.post("/models/rollback", json={"why": "it was not", "over": first}).json()
+    assert (back["kind"], back["model_version"], back["previous"]) == ("rollback", second, first)
+    named = client.post("/models/rollback", json={"why": "named", "to": first[:8]}).json()
+    assert named["model_version"] == first
+
+
+def test_what_may_not_be_moved_stays(
+    client: httpx.Client, conn: Connection, bucket: S3Settings, variant: Callable[[str], Path]
+) -> None:
+    """The champion itself, a champion that is none any more, no reason and an unknown version."""
+    old = publish(conn, variant("three"), s3=bucket, why="three")
+    champion = publish(conn, variant("four"), s3=bucket, why="four")
+    rows = len(promotions.promotions(conn))
+    asked: list[tuple[str, dict[str, str], int, str]] = [
+        (f"/models/{champion}/promote", {"why": "again"}, 409, "champion-moved"),
+        (f"/models/{old}/promote", {"why": "late", "over": old}, 409, "champion-moved"),
+        ("/models/rollback", {"why": "late", "over": old}, 409, "champion-moved"),
+        (f"/models/{old}/promote", {"why": " "}, 422, "invalid-field"),
+        ("/models/rollback", {}, 422, "invalid-field"),
+        ("/models/feedfeed/promote", {"why": "x"}, 404, "not-found"),
+    ]
+    for path, body, status, slug in asked:
+        answer = client.post(path, json=body)
+        told = (answer.status_code, answer.json()["type"])
+        assert told == (status, f"/problems/{slug}"), answer.text
+    assert len(promotions.promotions(conn)) == rows
+
+
+def test_where_no_key_is_asked_for_everything_is_granted(client: httpx.Client) -> None:
+    """There is no key to name, and all scopes are open."""
+    told = client.get("/keys/current").json()
+    assert told == {
+        "id": None,
+        "scopes": ["read", "write", "admin"],
+        "note": None,
+        "expires_at": None,
+    }

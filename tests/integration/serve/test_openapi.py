@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,16 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import TypeAdapter
 
-from horizonte.serve import examples, schemas, schemas_in, schemas_loop, schemas_out
+from horizonte.embedded.endpoints import S3Settings
+from horizonte.retrain.publish import publish
+from horizonte.serve import (
+    examples,
+    schemas,
+    schemas_in,
+    schemas_loop,
+    schemas_moves,
+    schemas_out,
+)
 from horizonte.serve import folder as model_folder
 from horizonte.store.connection import Connection, connect
 
@@ -37,7 +47,7 @@ def test_each_example_is_what_its_schema_says(name: str) -> None:
     """A field that an example lacks, or has too much, fails here."""
     homes = [
         getattr(m, name)
-        for m in (schemas, schemas_in, schemas_loop, schemas_out)
+        for m in (schemas, schemas_in, schemas_loop, schemas_moves, schemas_out)
         if hasattr(m, name)
     ]
     TypeAdapter(homes[0]).validate_python(examples.ANSWERS[name])
@@ -51,10 +61,16 @@ def valid(document: dict[str, Any], media: dict[str, Any], answer: Any) -> None:
 
 
 def test_every_example_runs(
-    client: httpx.Client, document: dict[str, Any], conn: Connection
+    client: httpx.Client,
+    document: dict[str, Any],
+    conn: Connection,
+    bucket: S3Settings,
+    variant: Callable[[str], Path],
 ) -> None:
     """Each operation, asked with the document's own examples, answers with what it promises."""
     _decided(conn)
+    for use in ("one to go back to", "one to go back from"):
+        publish(conn, variant(use), s3=bucket, why=use)
     client.post("/forecast", json={"series": HERE}).raise_for_status()
     runs = client.get(f"/forecasts/{HERE}/vintages").json()["vintages"]
     asked = 0

@@ -27,6 +27,8 @@ def refusal(asked: dict[str, Any]) -> str | None:
     ("POST", "/observations", "write"), ("POST", "/annotations", "write"),
     ("POST", "/livez", "write"), ("POST", "/unheard-of", "write"), ("DELETE", "/series", "write"),
     ("POST", "/retrain", "admin"), ("GET", "/retrainings/3", "read"), ("POST", "/admin/keys", "admin"),
+    ("POST", "/models/rollback", "admin"), ("POST", "/models/3f0c/promote", "admin"),
+    ("GET", "/models/current", "read"), ("GET", "/keys/current", "read"),
 ])  # fmt: skip
 def test_every_address_needs_its_scope(method: str, path: str, needed: str | None) -> None:
     """Probes and help are open, reading needs read, changing write, and ruling admin."""

@@ -29,6 +29,13 @@ def test_numbers(value: float, portuguese: str, english: str) -> None:
     assert (PT.number(value), EN.number(value)) == (portuguese, english)
 
 
+def test_changes_carry_their_sign() -> None:
+    """A gain has a plus, a loss a minus, both a tenth of a per cent."""
+    found = [EN.change(v) for v in (0.0512, -0.2, None)]
+    assert found == ["+5.1\u00a0%", "-20.0\u00a0%", NOTHING]
+    assert PT.change(0.0512) == "+5,1\u00a0%"
+
+
 def test_an_hour_that_comes_twice() -> None:
     """Both hours of a night when clocks go back are told apart by their zone's name."""
     early = datetime(2026, 4, 4, 15, 30, tzinfo=UTC)  # 02:30 in Melbourne, daylight time

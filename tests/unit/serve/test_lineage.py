@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from horizonte.retrain.lineage import Move, before
+from horizonte.serve.lineage import Move, before
 
 
 def _moves(text: str) -> list[Move]:

@@ -7,21 +7,24 @@ from collections.abc import Iterator
 import pandas as pd
 
 from horizonte.errors import NotFound, StoreFault
-from horizonte.retrain.lineage import Move, before
 from horizonte.serve import published
+from horizonte.serve.lineage import Move, before
 from horizonte.store import browse, promotions
 from horizonte.store.connection import Connection
-from horizonte.store.promotions import Promotion
+from horizonte.store.promotions import Moved, Promotion
 
 SHORTEST = 4  # characters by which a version may be named
 
 
-def rollback(conn: Connection, *, why: str, by: str, to: str | None = None) -> Promotion:
+def rollback(
+    conn: Connection, *, why: str, by: str, to: str | None = None, over: str | None = None
+) -> Promotion:
     """Make the champion before the present one (or ``to``) the champion again; return the row.
 
     Its very bytes serve again, so it answers as it did. Needs no training and takes one row,
     after the folder was found whole. Raises NotFound where there is nothing to go back to,
-    ModelFault or StoreFault for a folder that cannot be had.
+    ModelFault or StoreFault for a folder that cannot be had, Moved where ``over`` is given and does
+    not serve.
     """
     past = promotions.promotions(conn)
     target = version(conn, to) if to else before(Move(*m) for m in _moves(past))
@@ -32,12 +35,17 @@ def rollback(conn: Connection, *, why: str, by: str, to: str | None = None) -> P
             "in the ledger",
             "see `horizonte models list` for what there is",
         )
-    return _move(conn, target, why=why, by=by, kind="rollback")
+    return _move(conn, target, kind="rollback", why=why, by=by, over=over)
 
 
-def promote(conn: Connection, named: str, *, why: str, by: str) -> Promotion:
-    """Make a registered version the champion without asking the gate; return the row."""
-    return _move(conn, version(conn, named), why=why, by=by, kind="promote")
+def promote(
+    conn: Connection, named: str, *, why: str, by: str, over: str | None = None
+) -> Promotion:
+    """Make a registered version the champion without asking the gate; return the row.
+
+    Raises as ``rollback`` does.
+    """
+    return _move(conn, version(conn, named), kind="promote", why=why, by=by, over=over)
 
 
 def version(conn: Connection, named: str) -> str:
@@ -51,14 +59,16 @@ def version(conn: Connection, named: str) -> str:
     return str(found[0]["sha256"])
 
 
-def _move(conn: Connection, target: str, *, why: str, by: str, kind: promotions.Kind) -> Promotion:
+def _move(
+    conn: Connection, target: str, *, kind: promotions.Kind, why: str, by: str, over: str | None
+) -> Promotion:
     if not why.strip():
         raise StoreFault("why", why, "a reason", "say in a sentence why: it stays in the ledger")
     current = promotions.current_promotion(conn)
     if current is not None and current.sha256 == target:
-        raise StoreFault("model version", target[:12], "another than the champion", "nothing to do")
+        raise Moved("model version", target[:12], "another than the champion", "nothing to do")
     published.obtain(target)
-    over = None if current is None else current.sha256
+    over = over or (current.sha256 if current else None)
     return promotions.promote(
         conn, target, why, by=by, evidence={"by_hand": True}, kind=kind, over=over
     )
