@@ -46,7 +46,7 @@ def show(request: Request) -> Response:
     return pages.html(
         page,
         "health.html.j2",
-        parts=parts,
+        seen_parts=parts,
         hub=state.hub.last(),
         doctor=here.result(),
         **{"feeds": [], "forecasts": [], "alarms": [], "letters": [], "missing": found.missing}

@@ -97,7 +97,8 @@ class Reports:
         for path in self._root.rglob("*.html"):
             name = path.relative_to(self._root).as_posix()
             name = name if name.startswith(("monitoring/", "gates/")) else f"training/{HERE}/{name}"
-            if is_name(name) and path.name != files.PLOTS_TEMPLATE.name:
+            shown = is_name(name) and path.name != files.PLOTS_TEMPLATE.name
+            if shown and self._local(name) is not None:
                 yield Entry(name, datetime.fromtimestamp(path.stat().st_mtime, UTC))
 
     def _client(self) -> Bucket:
