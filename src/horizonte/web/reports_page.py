@@ -24,7 +24,7 @@ ORDER = ("index", "inputs", "targets", "residuals", "quality", "drift_inputs", "
 # A page of its own, without an origin: its scripts run and reach nothing of ours or of anybody's.
 POLICY = (
     "sandbox allow-scripts allow-top-navigation-by-user-activation; default-src 'none'; "
-    "script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 HEADERS = {"content-security-policy": POLICY, "cross-origin-opener-policy": "unsafe-none"}

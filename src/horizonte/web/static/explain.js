@@ -9,7 +9,7 @@ async function explain() {
     const answer = await fetch(link.href);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     place.replaceChildren(page.querySelector("#explanation") ?? link.cloneNode(true));
-    if (answer.ok) details.dataset.done = "1";
+    if (answer.ok) { details.dataset.done = "1"; link.hidden = true; }
   } catch {
     place.replaceChildren(link.cloneNode(true));
   }
