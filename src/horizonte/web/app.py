@@ -46,6 +46,7 @@ from horizonte.web.reading import Database, Missing
 from horizonte.web.reports import Reports
 from horizonte.web.service import UNAUTHENTICATED, Refused, Service
 from horizonte.web.sessions import Sessions
+from horizonte.web.zoom import Zooms
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ def make(setting: Settings, *, now: Callable[[], datetime] = clock.now) -> Starl
     )
     app.state.database, app.state.setting, app.state.now = Database(setting), setting, now
     app.state.service, app.state.sessions = Service(setting), Sessions()
+    app.state.zooms = Zooms(app.state.database)
     app.state.reports = Reports(setting, reports.folder())
     app.state.sources = _sources()
     app.state.hub = Hub(app.state.sources, lambda: _broker(setting))
