@@ -68,6 +68,7 @@ SAY = """WITH run AS (INSERT INTO forecast_run (purpose, model_version, as_of, i
 FIRST_READY = """const told = () => { const c = document.querySelector("#chart.drawn");
     if (c && !window.ready) window.ready = performance.now(); };
 new MutationObserver(told).observe(document, {subtree: true, childList: true, attributes: true});"""
+FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 PIXELS = """window.seen = {}; const chart = document.querySelector("#chart");
 const told = () => requestAnimationFrame(() => setTimeout(() => {
     const at = Date.now(), n = Number(chart.dataset.heard || 0);
@@ -221,12 +222,10 @@ def _painted(browser: Any, url: str, path: str, rounds: int) -> None:
         )
         page.goto(url + path)
         if path.startswith("/series"):
-            page.wait_for_function("window.ready")
+            page.wait_for_selector("#chart.drawn")
             ready.append(page.evaluate("window.ready"))
-        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
-        paint.append(
-            page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-        )
+        page.wait_for_timeout(300)
+        paint.append(page.evaluate(FIRST_PAINT))
         size = page.evaluate(
             """[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
                .reduce((sum, one) => sum + one.encodedBodySize, 0)"""
@@ -298,7 +297,8 @@ def pixels(bench: Bench, readings: int) -> None:
         time.sleep(5)
         _publish(sender, 0.0)
         time.sleep(2)
-        page.goto(f"{bench.url}/series?id={SECONDLY}&range=1d")
+        now = time.time()
+        page.goto(f"{bench.url}/series?id={SECONDLY}&from={now - 300:.0f}&to={now + 300:.0f}")
         page.wait_for_selector("#chart.drawn")
         page.wait_for_selector(".live-state.on")
         page.evaluate(PIXELS)
