@@ -32,7 +32,6 @@ from horizonte.web import (
     login_page,
     models_page,
     pages,
-    people,
     reports,
     reports_page,
     series_page,
