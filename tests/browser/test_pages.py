@@ -50,6 +50,9 @@ PAGES = {
     "reports": "/reports",
     "report": f"/reports/monitoring/{DAY}/index.html",
     "health": "/health",
+    "models": "/models",
+    "promotions": "/models/promotions",
+    "login": "/login",
     "missing": "/nowhere",
 }
 READERS: dict[str, dict[str, Any]] = {

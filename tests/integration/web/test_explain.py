@@ -65,7 +65,7 @@ def _means(conn: Any, number: int) -> pd.Series:
 def cells(text: str) -> dict[str, str]:
     """What each line of the tables adds, by its first cell."""
     found = re.findall(
-        r"<tr><th scope=\"row\">(.*?)</th>.*?<td class=\"number\">(.*?)</td>", text, re.S
+        r"<tr><th scope=\"row\">(.*?)</th>.*?<td class=\"number\"[^>]*>(.*?)</td>", text, re.S
     )
     return dict(found)
 
