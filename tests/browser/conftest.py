@@ -75,14 +75,18 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(chromium: Browser, web: httpx.Client) -> Iterator[Callable[..., Page]]:
-    """Open a page in a context of its own; at its end no script failed and nothing foreign was asked for."""
+    """Open a page in a context of its own; at its end no script failed and nothing foreign was asked for.
+
+    ``failing`` says that the page itself is an error, which the browser's console then tells.
+    """
     contexts, errors, asked = [], [], []
 
-    def open_(path: str, **options: object) -> Page:
+    def open_(path: str, *, failing: bool = False, **options: object) -> Page:
         context = chromium.new_context(base_url=str(web.base_url), **options)
         page = context.new_page()
         page.on("pageerror", lambda why: errors.append(str(why)))
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        if not failing:
+            page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path)
         contexts.append(context)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from horizonte import config, doctor, paths
+from horizonte.doctor import home
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_nothing_running_is_told_part_by_part(away: Path) -> None:
 
 def test_a_forgotten_session_is_read_from_the_metrics() -> None:
     """What the consumer counts becomes advice about the broker."""
-    found = list(doctor._flow("c", "horizonte_stream_sessions_forgotten_total 1.0\n"))
+    found = list(home.flow_of("c", "horizonte_stream_sessions_forgotten_total 1.0\n"))
     assert [row.state for row in found] == ["fault"]
     assert "persistence" in found[0].fix
-    assert list(doctor._flow("c", "horizonte_stream_sessions_forgotten_total 0.0\n")) == []
+    assert list(home.flow_of("c", "horizonte_stream_sessions_forgotten_total 0.0\n")) == []

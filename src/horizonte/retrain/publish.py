@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from horizonte.embedded.endpoints import S3Settings
-from horizonte.errors import ModelFault
+from horizonte.errors import ModelFault, StoreFault
+from horizonte.pipeline import files
 from horizonte.serve import champion
 from horizonte.serve import folder as model_folder
 from horizonte.serve.bucket import Bucket
@@ -17,6 +18,7 @@ from horizonte.store import promotions
 from horizonte.store.connection import Connection
 
 logger = logging.getLogger(__name__)
+REPORTS = "reports"  # of the bucket's keys
 
 
 def publish(
@@ -42,6 +44,7 @@ def publish(
     version, card = model_folder.verified(folder)
     bucket = Bucket.of(s3)
     upload(bucket, folder, version)
+    upload_pages(bucket, *training_pages(folder), under=f"training/{version}/")
     champion.contents(version, bucket)  # read back: what services will fetch is what was gated
     current = promotions.current_promotion(conn)
     if current is not None and current.sha256 == version:
@@ -53,17 +56,42 @@ def publish(
     return version
 
 
+def training_pages(folder: Path) -> tuple[Path, list[Path]]:
+    """Return the reports' folder beside a trained model ``folder``, and the pages in it.
+
+    No page where the model does not lie where the pipeline leaves it.
+    """
+    if folder.parts[-len(files.MODEL.parts) :] != files.MODEL.parts:
+        return folder, []
+    root = folder.parents[len(files.MODEL.parts) - 1] / files.REPORTS
+    found = [*root.glob("*.html"), *(root / "notebooks").glob("*.html")]
+    return root, sorted(p for p in found if p.name != files.PLOTS_TEMPLATE.name)
+
+
+def upload_pages(bucket: Bucket, root: Path, pages: Iterable[Path], *, under: str = "") -> None:
+    """Put ``pages``, which lie below ``root``, where people find them from any host.
+
+    A bucket that does not take them stops nothing: they are for reading.
+    """
+    try:
+        for page in pages:
+            key = f"{REPORTS}/{under}{page.relative_to(root).as_posix()}"
+            bucket.put(key, page.read_bytes(), "text/html")
+    except StoreFault as why:
+        logger.warning("pages are not in the bucket: %s", why)
+
+
 def upload(bucket: Bucket, folder: Path, version: str) -> int:
     """Write every file of ``folder`` that the bucket does not hold yet; return how many.
 
     ``card.json`` comes last: where it stands, the folder is complete.
     """
-    files = model_folder.listed((folder / model_folder.CARD).read_bytes())
-    ordered = sorted(files, key=lambda path: (path == model_folder.CARD, path))
+    listed = model_folder.listed((folder / model_folder.CARD).read_bytes())
+    ordered = sorted(listed, key=lambda path: (path == model_folder.CARD, path))
     written = 0
     for path in ordered:
         key = f"{PREFIX}/{version}/{path}"
-        content = model_folder.checked(path, (folder / path).read_bytes(), files[path])
+        content = model_folder.checked(path, (folder / path).read_bytes(), listed[path])
         if bucket.put_once(key, content):
             written += 1
         elif bucket.get(key) != content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -54,10 +55,10 @@ class Bucket:
         except (BotoCoreError, ClientError) as why:
             raise self._failed("write", key, why) from None
 
-    def get(self, key: str) -> bytes:
-        """Return what is stored under ``key``; raise NotFound when nothing is."""
+    def get(self, key: str, *, most: int | None = None) -> bytes:
+        """Return what is stored under ``key``, its first ``most`` bytes; raise NotFound when nothing is."""
         try:
-            content: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+            content: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read(most)
         except (BotoCoreError, ClientError) as why:
             if _code(why) in ("NoSuchKey", "404"):
                 raise NotFound(
@@ -65,6 +66,19 @@ class Bucket:
                 ) from None
             raise self._failed("read", key, why) from None
         return content
+
+    def listed(self, prefix: str) -> dict[str, tuple[datetime, int]]:
+        """Return the keys that begin with ``prefix``: when each was written, and its size."""
+        found: dict[str, tuple[datetime, int]] = {}
+        try:
+            for page in self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=prefix
+            ):
+                for one in page.get("Contents", ()):
+                    found[one["Key"]] = (one["LastModified"], int(one["Size"]))
+        except (BotoCoreError, ClientError) as why:
+            raise self._failed("list", prefix, why) from None
+        return found
 
     def _failed(self, verb: str, key: str, why: Exception) -> StoreFault:
         return StoreFault(

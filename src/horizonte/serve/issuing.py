@@ -20,12 +20,12 @@ from horizonte.serve.inputs import Knowledge
 from horizonte.serve.present import Told
 from horizonte.serve.rehearsal import Rehearsals
 from horizonte.serve.vintages import Made
-from horizonte.store import changes
+from horizonte.store import changes, seen
 from horizonte.store.changes import Standing
 from horizonte.store.connection import Connection
 
 logger = logging.getLogger(__name__)
-LOCK = 4_614_110_870_013  # held by the one that issues, for as long as its connection lives
+LOCK = seen.ISSUER
 POLL_SECONDS = 5.0
 TOGETHER = 50  # targets, between which a request that computes gets its turn
 TURN_SECONDS = 1.0  # between two tries to take over
@@ -190,10 +190,4 @@ def _version(serving: Serving | None) -> str | None:
 
 def issuing(conn: Connection) -> bool:
     """Return whether some process holds the lock now."""
-    row = conn.execute(
-        """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted
-           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-           AND (classid::bigint << 32) + objid::bigint = %s""",
-        (LOCK,),
-    ).fetchone()
-    return row is not None and row[0] > 0
+    return seen.held(conn, LOCK)

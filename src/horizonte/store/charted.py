@@ -44,6 +44,21 @@ def buckets(conn: Connection, at: Stretch, width: timedelta) -> list[Row]:
     return _rows(conn, _BUCKETS, at._asdict() | {"width": width})
 
 
+def places(conn: Connection, at: Stretch, width: timedelta) -> list[tuple[float, ...]]:
+    """Return a row per ``width``: its start in seconds since 1970, n, sum, lowest, highest, flagged.
+
+    n counts values, flagged the places of the grid whose quality is not ok; without a value the
+    sum is 0 and the extremes are null.
+    """
+    return conn.execute(_PLACES.encode(), at._asdict() | {"width": width}).fetchall()
+
+
+def changed(conn: Connection, unique_id: str) -> int:
+    """Return a number that is another when the clean grid of a series, or what it follows, is."""
+    row = conn.execute(_CHANGED, {"id": unique_id}).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def past(conn: Connection, at: Stretch, *, lead: timedelta, slot: timedelta) -> list[Row]:
     """Return ds, mean, low, high (80 %) as live vintages said it ``lead`` to twice ``lead`` before.
 
@@ -91,6 +106,12 @@ _POINTS = f"SELECT * FROM {_WHOLE} ORDER BY ds"  # noqa: S608 (fixed texts)
 _BUCKETS = f"""SELECT date_bin(%(width)s, ds, 'epoch') + %(width)s / 2 AS ds, avg(y) AS y,
         min(y) AS low, max(y) AS high, count(*) FILTER (WHERE quality <> 'ok') AS flagged
     FROM {_WHOLE} GROUP BY 1 HAVING count(y) > 0 ORDER BY 1"""  # noqa: S608 (fixed texts)
+_PLACES = f"""SELECT extract(epoch FROM date_bin(%(width)s, ds, 'epoch'))::float8, count(y),
+        coalesce(sum(y), 0), min(y), max(y), count(*) FILTER (WHERE quality <> 'ok')
+    FROM {_WHOLE} GROUP BY 1 ORDER BY 1"""  # noqa: S608 (fixed texts)
+_CHANGED = """SELECT coalesce((SELECT changes FROM series_change WHERE unique_id = %(id)s), 0)
+    + (SELECT count(*) FROM annotation WHERE unique_id = %(id)s)
+    - (SELECT count(*) FROM prepared.stale WHERE unique_id = %(id)s)"""
 _PAST = """WITH said AS (
         SELECT DISTINCT ON (date_bin(%(slot)s, cutoff, 'epoch')) run_id, cutoff, first_ds, last_ds
         FROM vintage WHERE unique_id = %(unique_id)s AND purpose = 'live'

@@ -17,7 +17,7 @@ def now(conn: Connection, *, at: datetime | None = None) -> dict[str, pd.Timesta
     ``at`` itself, of a recording the newest that had come by then; a source that had brought
     nothing yet is left out.
     """
-    found = conn.execute(_NOW, {"at": at}).fetchall()
+    found = conn.execute((_NOW if at is None else _THEN).encode(), {"at": at}).fetchall()
     return {name: pd.Timestamp(instant) for name, instant in found}
 
 
@@ -47,10 +47,23 @@ _ARRIVALS = """SELECT c.name, c.step_seconds, array_agg(b.newest ORDER BY b.newe
         WHERE source = c.name AND newest_available_at <= %(at)s
         ORDER BY 1 DESC LIMIT %(most)s) AS b
     WHERE c.clock = 'wall' GROUP BY 1, 2"""
-_NOW = """SELECT b.source, CASE WHEN c.clock = 'wall'
+# Every stream adds a batch a moment: from index to index, never over all of them.
+_NEWEST = """SELECT n.source, newest FROM (
+        WITH RECURSIVE named(source) AS (
+            (SELECT source FROM ingest_batch ORDER BY source LIMIT 1)
+            UNION ALL SELECT (SELECT source FROM ingest_batch WHERE source > n.source
+                              ORDER BY source LIMIT 1) FROM named AS n WHERE n.source IS NOT NULL)
+        SELECT source FROM named WHERE source IS NOT NULL) AS n, LATERAL (
+        SELECT newest_available_at AS newest FROM ingest_batch WHERE source = n.source
+        ORDER BY newest_available_at DESC NULLS LAST LIMIT 1) AS b"""
+_NEWEST_THEN = """SELECT source, max(newest_available_at) AS newest FROM ingest_batch
+        WHERE closed_at <= %(at)s GROUP BY source"""
+_NOW, _THEN = (
+    f"""SELECT b.source, CASE WHEN c.clock = 'wall'
         THEN greatest(b.newest, date_bin(make_interval(secs => c.step_seconds),
             coalesce(%(at)s::timestamptz, clock_timestamp()), 'epoch'))
         ELSE b.newest END
-    FROM (SELECT source, max(newest_available_at) AS newest FROM ingest_batch
-          WHERE %(at)s::timestamptz IS NULL OR closed_at <= %(at)s GROUP BY source) AS b
-    LEFT JOIN source AS c ON c.name = b.source WHERE b.newest IS NOT NULL ORDER BY 1"""
+    FROM ({newest}) AS b
+    LEFT JOIN source AS c ON c.name = b.source WHERE b.newest IS NOT NULL ORDER BY 1"""  # noqa: S608 (fixed texts)
+    for newest in (_NEWEST, _NEWEST_THEN)
+)

@@ -26,10 +26,14 @@ from horizonte.web import (
     acts_page,
     chart,
     download,
+    explain_page,
+    health_page,
     ledger_page,
     login_page,
     models_page,
     pages,
+    reports,
+    reports_page,
     series_page,
     static,
     stream,
@@ -38,8 +42,10 @@ from horizonte.web import overview_page as overview
 from horizonte.web.guard import HEADERS, Guard
 from horizonte.web.live import Hub
 from horizonte.web.reading import Database, Missing
+from horizonte.web.reports import Reports
 from horizonte.web.service import UNAUTHENTICATED, Refused, Service
 from horizonte.web.sessions import Sessions
+from horizonte.web.zoom import Zooms
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +65,10 @@ def make(setting: Settings, *, now: Callable[[], datetime] = clock.now) -> Starl
     )
     app.state.database, app.state.setting, app.state.now = Database(setting), setting, now
     app.state.service, app.state.sessions = Service(setting), Sessions()
-    app.state.hub = Hub(_sources(), lambda: _broker(setting))
+    app.state.zooms = Zooms(app.state.database)
+    app.state.reports = Reports(setting, reports.folder())
+    app.state.sources = _sources()
+    app.state.hub = Hub(app.state.sources, lambda: _broker(setting))
     return app
 
 
@@ -70,8 +79,12 @@ def routes() -> list[Route]:
         Route("/series", series_page.show, name="series"),
         Route("/series/data", chart.show),
         Route("/series/download", download.show),
+        Route("/series/explain", explain_page.show),
         Route("/live", stream.show),
         *_models(),
+        Route("/reports", reports_page.show),
+        Route("/reports/{name:path}", reports_page.one),
+        Route("/health", health_page.show),
         Route("/login", login_page.show),
         Route("/login", login_page.enter, methods=["POST"]),
         Route("/logout", login_page.leave, methods=["POST"]),

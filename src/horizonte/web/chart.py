@@ -17,6 +17,7 @@ from horizonte.store.connection import Connection
 from horizonte.web import series, window
 from horizonte.web.series import Facts
 from horizonte.web.window import Window
+from horizonte.web.zoom import Zooms
 
 COLUMNS = ("y", "low", "high", "raw", "flag", "past", "past_low", "past_high")
 AHEAD = ("mean", "q05", "q10", "q90", "q95", "said")
@@ -27,7 +28,8 @@ def show(request: Request) -> Response:
     """Answer with what the window asked for holds, at most about a thousand places of it."""
     query, now = request.query_params, request.app.state.now()
     name = series.named(query)
-    body = request.app.state.database.read(_body, name, query, now)
+    state = request.app.state
+    body = state.database.read(_body, name, query, now=now, zooms=state.zooms)
     return Response(orjson.dumps(body), media_type="application/json")
 
 
@@ -37,12 +39,17 @@ def aligned(columns: Mapping[str, Values]) -> dict[str, list[Any]]:
     return {"x": x, **{name: [values.get(at) for at in x] for name, values in columns.items()}}
 
 
-def _body(conn: Connection, name: str, query: Mapping[str, str], now: datetime) -> dict[str, Any]:
+def _body(
+    conn: Connection, name: str, query: Mapping[str, str], *, now: datetime, zooms: Zooms
+) -> dict[str, Any]:
     known = series.facts(conn, name, now)
     shown = window.window(query, known.extent)
     width = window.width(shown.end - shown.start, known.step)
     lead = window.lead(query.get("lead"), known.horizon)
-    readings = _readings(conn, known, shown, width)
+    at = Stretch(name, shown.start, shown.end)
+    readings = (
+        _points(conn, at) if width is None else _places(zooms.buckets(conn, known, at, width))
+    )
     columns = readings | _past(conn, known, shown, lead) | _ahead(conn, known, shown, query)
     empty: dict[str, Values] = {name: {} for name in (*COLUMNS, *AHEAD)}
     return {
@@ -55,18 +62,14 @@ def _body(conn: Connection, name: str, query: Mapping[str, str], now: datetime) 
     }
 
 
-def _readings(
-    conn: Connection, known: Facts, shown: Window, width: timedelta | None
-) -> dict[str, Values]:
-    at = Stretch(known.unique_id, shown.start, shown.end)
-    if width is None:
-        rows = charted.points(conn, at)
-        flags = [
-            row | {"flag": row["quality"]} for row in rows if row["quality"] not in ("ok", None)
-        ]
-        raw = [row for row in rows if row["raw"] is not None and row["raw"] != row["y"]]
-        return {"y": _by(rows, "y"), "raw": _by(raw, "raw"), "flag": _by(flags, "flag")}
-    rows = charted.buckets(conn, at, width)
+def _points(conn: Connection, at: Stretch) -> dict[str, Values]:
+    rows = charted.points(conn, at)
+    flags = [row | {"flag": row["quality"]} for row in rows if row["quality"] not in ("ok", None)]
+    raw = [row for row in rows if row["raw"] is not None and row["raw"] != row["y"]]
+    return {"y": _by(rows, "y"), "raw": _by(raw, "raw"), "flag": _by(flags, "flag")}
+
+
+def _places(rows: list[Row]) -> dict[str, Values]:
     flagged = [row for row in rows if row["flagged"]]
     columns = {name: _by(rows, name) for name in ("y", "low", "high")}
     return {**columns, "flag": _by(flagged, "flagged")}

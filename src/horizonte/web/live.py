@@ -9,12 +9,13 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from horizonte.errors import Fault
 from horizonte.ingest import broker as brokers
 from horizonte.ingest.broker import Broker
-from horizonte.ingest.intake import Intake, Message
+from horizonte.ingest.intake import Intake, Message, Understood
 from horizonte.ingest.sources import Source
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._heard: list[Message] = []
         self._newest: dict[str, Reading] = {}
+        self._last: dict[str, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
         self.online, self.why = False, "not connected yet"
@@ -98,6 +100,11 @@ class Hub:
     def newest(self) -> list[Reading]:
         """Return the newest reading of each series that was heard, by name."""
         return sorted(self._newest.copy().values())
+
+    def last(self) -> dict[str, datetime]:
+        """Return when a message of each source was last heard, by this machine's clock."""
+        last = self._last.copy()
+        return {name: datetime.fromtimestamp(at / 1e9, UTC) for name, at in last.items()}
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -146,7 +153,9 @@ class Hub:
 
     def _tell(self) -> None:
         heard, self._heard = self._heard, []
-        readings = understood(self._intake, heard) if heard else []
+        parts = self._intake.understood(heard) if heard else []
+        self._last |= {part.source.name: heard[-1].arrived for part in parts}
+        readings = readings_of(parts)
         self._newest |= {r.unique_id: r for r in readings}
         if readings and self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -157,10 +166,10 @@ class Hub:
             viewer.tell(readings)
 
 
-def understood(intake: Intake, messages: Sequence[Message]) -> list[Reading]:
-    """Return what ``messages`` say, by the rules of the store's own door; what it refuses is left out."""
+def readings_of(parts: Iterable[Understood]) -> list[Reading]:
+    """Return what messages say, by the rules of the store's own door; what it refuses is left out."""
     found = []
-    for part in intake.understood(messages):
+    for part in parts:
         rows = part.rows
         seconds = (rows["ds"].astype("int64") / 1e9).tolist()
         columns = rows["unique_id"].tolist(), seconds, rows["y"].tolist()

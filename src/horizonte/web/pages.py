@@ -88,7 +88,8 @@ def switched(request: Request, **changed: object) -> str:
     """Return the address of this page with parameters changed; None takes one out."""
     pairs = dict(request.query_params) | changed
     left = {name: value for name, value in pairs.items() if value is not None}
-    return f"{request.url.path}?{urlencode(left)}" if left else request.url.path
+    path = "/" + request.url.path.lstrip("/")  # with two of them it would name another site
+    return f"{path}?{urlencode(left)}" if left else path
 
 
 def to_series(unique_id: str, **given: object) -> str:

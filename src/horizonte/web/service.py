@@ -72,6 +72,15 @@ class Service:
             raise Missing("service", said)
         raise Refused(answer.status_code, said, str(told.get("fix") or "")[:1000])
 
+    def ready(self) -> None:
+        """Return when the service says that it forecasts; raise Missing with what it says else."""
+        try:
+            answer = self._client.get(self.url() + "/readyz")
+        except httpx.HTTPError as why:
+            raise Missing("service", str(why)[:300] or type(why).__name__) from None
+        if not answer.is_success:
+            raise Missing("service", f"HTTP {answer.status_code}: {answer.text[:300]}")
+
     def url(self) -> str:
         """Return the address of the service; raise Missing where none is set and none runs."""
         if self._url is not None:

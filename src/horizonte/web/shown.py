@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, dates, numbers
@@ -27,13 +27,15 @@ class Shown:
             return self.browser
         return "UTC" if self.zone == "utc" else known(site) or "UTC"
 
-    def number(self, value: float | None) -> str:
+    def number(self, value: float | None, *, signed: bool = False) -> str:
         """Return a value with about four significant digits, and no fewer before the mark."""
         if value is None or not math.isfinite(value):
             return NOTHING
         size = abs(value)
         digits = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 or size == 0 else 4
-        return str(numbers.format_decimal(value, f"#,##0.{'#' * digits}", locale=self.locale))
+        form = f"#,##0.{'#' * digits}"
+        form = f"+{form};-{form}" if signed and value else form
+        return str(numbers.format_decimal(value, form, locale=self.locale))
 
     def share(self, value: float | None) -> str:
         """Return a share as a percentage."""
@@ -55,6 +57,13 @@ class Shown:
         zone = ZoneInfo(self.zone_of(site))
         text = dates.format_datetime(at, "short", tzinfo=zone, locale=self.locale)
         return f"{text} {at.astimezone(zone):%Z}"
+
+    def day(self, iso: str) -> str:
+        """Return a date written as ISO-8601 in words of the language; any other text as it is."""
+        try:
+            return str(dates.format_date(date.fromisoformat(iso), "long", locale=self.locale))
+        except ValueError:
+            return iso
 
     def age(self, span: timedelta | None) -> str:
         """Return a length of time in its largest whole unit."""

@@ -15,7 +15,8 @@ import pytest
 from prometheus_client import REGISTRY
 from tests.integration.loop.world import HOUR, World, eventually
 
-from horizonte import config, doctor
+from horizonte import config
+from horizonte.doctor import stored
 from horizonte.errors import ConfigFault
 from horizonte.serve import alarms as watching
 from horizonte.serve import webhook
@@ -235,7 +236,7 @@ def test_the_doctor_shows_alarms_and_that_nobody_monitors(
 ) -> None:
     """A home that was never monitored is told so, and every raised alarm with its sentence."""
     watching.look(store, now=LATER)
-    found = list(doctor._monitoring())
+    found = list(stored.monitoring(store))
     assert [row.part for row in found] == ["monitoring", "alarm of w"]
     assert found[0].seen == "it was never run"
     assert found[0].fix == "run `horizonte monitor`"

@@ -161,3 +161,20 @@ def test_the_marker_comes_last(bucket: S3Settings, variant: Make) -> None:
     folder = variant("order")
     publication.upload(Recording(real.name, real.client), folder, model_folder.verified(folder)[0])
     assert order[-1] == model_folder.CARD
+
+
+def test_pages_of_the_training_go_along(
+    conn: Connection, bucket: S3Settings, variant: Make, tmp_path: Path
+) -> None:
+    """Notebooks and reports beside a trained model lie under its version; what is no page does not."""
+    folder = tmp_path / "project/data/models/model"
+    shutil.copytree(variant("with pages"), folder)
+    reports = tmp_path / "project/data/reports"
+    (reports / "notebooks").mkdir(parents=True)
+    for name in ("index.html", "notebooks/train.html", "plots_template.html", "summary.json"):
+        (reports / name).write_text(name)
+    version = publish(conn, folder, s3=bucket, why="with pages")
+    start = f"reports/training/{version}/"
+    found = Bucket.of(bucket).listed(start)
+    assert [key.removeprefix(start) for key in found] == ["index.html", "notebooks/train.html"]
+    assert Bucket.of(bucket).get(start + "notebooks/train.html", most=9) == b"notebooks"

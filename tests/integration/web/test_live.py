@@ -70,3 +70,4 @@ def test_a_reading_reaches_the_pages_that_want_it(client: httpx.Client, broker: 
     assert (
         "42.5" in client.get("/").text
     )  # with the database away, the overview shows what was heard
+    assert "<li>plant: <time" in client.get("/health").text  # so does the page of health

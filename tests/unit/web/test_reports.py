@@ -1,0 +1,67 @@
+"""Names of reports, how a page is put into its frame, and the order of what is listed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from horizonte.web.reports import Entry, is_name
+from horizonte.web.reports_page import framed, groups, monitorings
+
+AT = datetime(2026, 1, 14, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("monitoring/2026-01-14/index.html", True),
+        ("training/here/notebooks/train.html", True),
+        ("gates/2026-01-14-34e569a7bb04.html", True),
+        ("monitoring/index.html", False),
+        ("monitoring/2026-01-14/../secret.html", False),
+        ("monitoring/2026-01-14/a..b.html", False),
+        ("training/here/other/train.html", False),
+        ("/monitoring/2026-01-14/index.html", False),
+        ("monitoring/2026-01-14/index.html\n", False),
+        ("monitoring/2026-01-14/.hidden.html", False),
+        ("monitoring/٢٠٢٦/index.html", False),
+        ("models/a/card.json", False),
+    ],
+)
+def test_only_whole_names_are_reports(name: str, known: bool) -> None:
+    """Three shapes, plain characters, no dots that lead anywhere."""
+    assert is_name(name) is known
+
+
+def test_a_framed_page_opens_its_neighbours_in_the_window() -> None:
+    """Links to other pages leave the frame; those inside the page, and of its own scripts, stay."""
+    page = b'<head></head><a href="inputs.html">a</a><a href="#b">b</a><a href="https://c/d.html">c</a>'
+    got = framed(page)
+    assert got.startswith(b"<head><script>")
+    assert b'<a target="_top" href="inputs.html">' in got
+    assert got.count(b"_top") == 1
+
+
+def test_a_page_without_a_head_is_framed_too() -> None:
+    """What is in front of everything then is the storage that forgets."""
+    assert framed(b"<p>x").startswith(b"<script>")
+
+
+def test_dates_without_pages_keep_their_sentence() -> None:
+    """With the bucket away, what the database says of a date is listed, and its summary is linked."""
+    entries = [Entry("monitoring/2026-01-13/inputs.html", AT)]
+    found = monitorings(entries, {"2026-01-14": "well", "2026-01-13": "ill"})
+    assert [(one.name, one.sentence) for one in found] == [
+        ("2026-01-14", "well"),
+        ("2026-01-13", "ill"),
+    ]
+    assert found[0].pages == {"index": "monitoring/2026-01-14/index.html"}
+    assert found[1].pages == {"inputs": "monitoring/2026-01-13/inputs.html"}
+
+
+def test_pages_of_a_training_stand_in_their_order() -> None:
+    """Summary first, then quality and drift, then the notebooks, wherever they were found."""
+    files = ("notebooks/train", "drift_inputs", "quality", "index")
+    (found,) = groups([Entry(f"training/v/{file}.html", AT) for file in files], "training")
+    assert list(found.pages) == ["index", "quality", "drift_inputs", "train"]
