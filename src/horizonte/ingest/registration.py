@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from psycopg.rows import dict_row
 from pydantic import ValidationError
 
 from horizonte.contracts import SERIES
@@ -55,7 +54,7 @@ def register(conn: Connection, source: Source, *, project: Mapping[str, Source])
     frame = series_of(source)
     with conn.transaction():
         lock(conn, REGISTER, [source.name, *frame["unique_id"]])
-        known = _known(conn, frame["unique_id"])
+        known = series.known(conn, frame["unique_id"])
         for row in frame.to_dict("records"):
             _refuse_other(row, known.get(row["unique_id"]))
         _refuse_mixed(conn, source, frame)
@@ -87,12 +86,6 @@ def _refuse_declared(source: Source, project: Mapping[str, Source]) -> None:
         if taken := sorted(names & {other.unique_id(key) for key in other.series}):
             fix = "send its readings as they are, or choose another unique_id"
             raise DataFault("series", taken[0], f"free: source {other.name} declares it", fix)
-
-
-def _known(conn: Connection, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    query = "SELECT * FROM series WHERE unique_id = ANY(%s::text[])"
-    with conn.cursor(row_factory=dict_row) as cursor:
-        return {row["unique_id"]: row for row in cursor.execute(query, (list(names),)).fetchall()}
 
 
 def _refuse_other(row: Mapping[Any, Any], known: Mapping[str, Any] | None) -> None:

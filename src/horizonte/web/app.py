@@ -30,16 +30,21 @@ from horizonte.web import (
     login_page,
     models_page,
     pages,
+    quick_page,
     series_page,
     static,
+    stored_page,
     stream,
+    upload_page,
 )
 from horizonte.web import overview_page as overview
+from horizonte.web.child import Children
 from horizonte.web.guard import HEADERS, Guard
 from horizonte.web.live import Hub
 from horizonte.web.reading import Database, Missing
 from horizonte.web.service import UNAUTHENTICATED, Refused, Service
 from horizonte.web.sessions import Sessions
+from horizonte.web.uploads import Uploads
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +64,8 @@ def make(setting: Settings, *, now: Callable[[], datetime] = clock.now) -> Starl
     )
     app.state.database, app.state.setting, app.state.now = Database(setting), setting, now
     app.state.service, app.state.sessions = Service(setting), Sessions()
+    app.state.uploads, app.state.readers = Uploads(), Children(2)
+    app.state.forecasters = Children(1)
     app.state.hub = Hub(_sources(), lambda: _broker(setting))
     return app
 
@@ -72,11 +79,29 @@ def routes() -> list[Route]:
         Route("/series/download", download.show),
         Route("/live", stream.show),
         *_models(),
+        *_uploads(),
         Route("/login", login_page.show),
         Route("/login", login_page.enter, methods=["POST"]),
         Route("/logout", login_page.leave, methods=["POST"]),
         Route("/static/{name}", static.answer),
         Route("/livez", _alive),
+    ]
+
+
+def _uploads() -> list[Route]:
+    return [
+        Route("/upload", upload_page.show),
+        Route("/upload", upload_page.take, methods=["POST"]),
+        Route("/upload/read", upload_page.read),
+        Route("/upload/read", upload_page.reread, methods=["POST"]),
+        Route("/upload/refused", upload_page.refused),
+        Route("/upload/store", stored_page.show),
+        Route("/upload/store", stored_page.confirm, methods=["POST"]),
+        Route("/upload/store/state", stored_page.state),
+        Route("/upload/quick", quick_page.show),
+        Route("/upload/quick", quick_page.begin, methods=["POST"]),
+        Route("/upload/quick/state", quick_page.state),
+        Route("/upload/quick/file", quick_page.file),
     ]
 
 
@@ -104,6 +129,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.hub.start(asyncio.get_running_loop())
     yield
     await asyncio.to_thread(app.state.hub.stop)
+    for children in (app.state.readers, app.state.forecasters):
+        children.stop()
+    app.state.uploads.close()
     app.state.database.close()
     app.state.service.close()
 

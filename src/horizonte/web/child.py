@@ -7,13 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-AT_ONCE = 2
-WAIT_SECONDS = 20.0  # for a place among the children
+WAIT_SECONDS, MOST_WAITING = 10.0, 4  # for a place among the children
 _BEGIN = """import os, resource, sys
 for kind, most in (("CPU", int(sys.argv[1])), ("AS", int(sys.argv[2])), ("FSIZE", 1 << 30), ("CORE", 0)):
     resource.setrlimit(getattr(resource, "RLIMIT_" + kind), (most, most))
@@ -33,7 +32,7 @@ class Limits(NamedTuple):
 
 
 class Busy(Exception):
-    """No place among the children within WAIT_SECONDS."""
+    """No place among the children within WAIT_SECONDS, or too many who wait for one."""
 
 
 class Failed(Exception):
@@ -45,11 +44,12 @@ class Failed(Exception):
 
 
 class Children:
-    """At most AT_ONCE children; ``stop`` ends those that run."""
+    """At most ``at_once`` children; ``stop`` ends those that run."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int) -> None:
         """Begin without any."""
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._places = threading.BoundedSemaphore(at_once)
+        self._waiting = threading.BoundedSemaphore(MOST_WAITING + at_once)
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def run(self, code: str, words: Sequence[str], *, folder: Path, limits: Limits) -> str:
@@ -57,12 +57,8 @@ class Children:
 
         It knows neither settings nor keys of this process: no HORIZONTE_ variable is passed on.
         """
-        if not self._places.acquire(timeout=WAIT_SECONDS):
-            raise Busy
-        try:
+        with _place(self._waiting, 0.0), _place(self._places, WAIT_SECONDS):
             return self._run(code, words, folder, limits)
-        finally:
-            self._places.release()
 
     def stop(self) -> None:
         """End every child."""
@@ -93,6 +89,16 @@ class Children:
             last = why.decode(errors="replace").strip().splitlines()[-1:]
             raise Failed(" ".join(last)[:500], killed=child.returncode < 0 or _no_memory(why))
         return said.decode(errors="replace")
+
+
+@contextmanager
+def _place(places: threading.BoundedSemaphore, seconds: float) -> Iterator[None]:
+    if not places.acquire(timeout=seconds):
+        raise Busy
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def _no_memory(why: bytes) -> bool:

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from horizonte.errors import DataFault, Fault
 from horizonte.ingest import workbook
 from horizonte.ingest.chunk import letter
-from horizonte.ingest.declaration import Source, slug
+from horizonte.ingest.declaration import Source, Zone, slug
 from horizonte.ingest.files import Parsed, format_of, read
 from horizonte.ingest.readings import shown_cells
 from horizonte.ingest.sources import wrong
@@ -62,7 +62,7 @@ def declared(source: Source, asked: dict[str, Any]) -> Source:
     Names left out are the source's name and the column's in snake case, without its unit.
     """
     name = slug(asked.get("source") or source.name)
-    wanted = asked.get("values") or list(source.series)
+    wanted = [*source.series, *(v for v in asked.get("values", ()) if v not in source.series)]
     keys = list(source.series) if source.layout == "long" else wanted
     if len(keys) > MOST_SERIES:
         fix = "declare the source in sources.yaml and use horizonte ingest"
@@ -110,6 +110,8 @@ def encoding(path: Path) -> str | None:
 def _hints(path: Path, given: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """Return what is known before the columns are looked at, and note it in ``found``."""
     kind = format_of(path)
+    if "zone" in given:
+        _checked(given["zone"])
     hints = {"name": slug(path.name.split(".")[0]) or "file", "format": kind, **given}
     if kind == "xlsx":
         found["sheets"] = workbook.sheets(path)
@@ -119,6 +121,13 @@ def _hints(path: Path, given: dict[str, Any], found: dict[str, Any]) -> dict[str
         hints["encoding"] = seen
     found["settings"] = {k: v for k, v in hints.items() if k != "name"}
     return hints
+
+
+def _checked(zone: str) -> None:
+    try:
+        TypeAdapter(Zone).validate_python(zone)
+    except ValidationError as why:
+        raise DataFault("zone", zone, wrong(why)[2], "pass zone, correctly spelt") from None
 
 
 def _columns(path: Path, hints: dict[str, Any]) -> list[dict[str, Any]]:
@@ -195,7 +204,7 @@ def _series(rows: pd.DataFrame, source: Source) -> list[dict[str, Any]]:
     found = []
     for key, channel in source.series.items():
         size, first, last = facts.get(source.unique_id(key), (0, None, None))
-        one = {"key": key, "unique_id": source.unique_id(key), "unit": channel.unit}
+        one: dict[str, Any] = {"key": key, "unique_id": source.unique_id(key), "unit": channel.unit}
         found.append(one | {"rows": int(size), "first": _iso(first), "last": _iso(last)})
     return found
 
