@@ -110,16 +110,16 @@ def encoding(path: Path) -> str | None:
 def _hints(path: Path, given: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """Return what is known before the columns are looked at, and note it in ``found``."""
     kind = format_of(path)
+    hints = {"name": slug(path.name.split(".")[0]) or "file", "format": kind, **given}
+    found["settings"] = hints
     if "zone" in given:
         _checked(given["zone"])
-    hints = {"name": slug(path.name.split(".")[0]) or "file", "format": kind, **given}
     if kind == "xlsx":
         found["sheets"] = workbook.sheets(path)
         if "sheet" not in hints and found["sheets"]:
             hints["sheet"] = found["sheets"][0]
     elif "encoding" not in hints and (seen := encoding(path)):
         hints["encoding"] = seen
-    found["settings"] = {k: v for k, v in hints.items() if k != "name"}
     return hints
 
 

@@ -191,7 +191,7 @@ def _option(told: dict[str, Any]) -> str | None:
     """Return the part of the form that settles the fault, or None where none does."""
     words = str(told.get("fault", {}).get("fix", "")).replace(",", " ").replace(";", " ").split()
     for before, name in pairwise(words):
-        if before in ("pass", "declare", "check") and name.rstrip(":") in OPTIONS:
+        if before in ("pass", "declare", "check", "its") and name.rstrip(":") in OPTIONS:
             return name.rstrip(":")
     return None
 

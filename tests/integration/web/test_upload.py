@@ -27,7 +27,7 @@ from horizonte.store import series
 from horizonte.store.connection import Connection
 
 pytestmark = pytest.mark.slow
-HOURS = pd.date_range("2026-01-01 00:00", periods=240, freq="h")
+HOURS = pd.date_range("2026-01-01 00:00", periods=480, freq="h")
 NASTY = "<script>alert(1)</script>"
 
 
@@ -114,7 +114,7 @@ def test_a_preview_writes_nothing(web: httpx.Client, conn: Connection) -> None: 
     page = sent(web, "consumo.csv", brazilian())
     assert "carry no offset" in page.text
     page = mapped(web, page, zone="America/Sao_Paulo")
-    for shown in ("239 readings", "1,000", "PT1H", "cp1252", "consumo/demanda", 'value="MW"',
+    for shown in ("479 readings", "1,000", "PT1H", "cp1252", "consumo/demanda", 'value="MW"',
                   "not a number", "erro", "1/1/26, 12:00", "-03"):  # fmt: skip
         assert shown in page.text, shown
     assert stored(conn) == before
@@ -128,7 +128,7 @@ def test_a_confirmation_writes_exactly_the_rows_once(
     page = mapped(web, sent(web, "consumo.csv", brazilian()), zone="America/Sao_Paulo")
     page = mapped(web, page, zone="America/Sao_Paulo", source="mill")
     text = confirmed(web, page)
-    assert [count(text, n) for n in ("accepted", "refused", "unread")] == [239, 0, 1]
+    assert [count(text, n) for n in ("accepted", "refused", "unread")] == [479, 0, 1]
     wanted = {
         at.tz_localize("America/Sao_Paulo").tz_convert("UTC").to_pydatetime(): 1000.0 + n
         for n, at in enumerate(HOURS)
@@ -138,7 +138,7 @@ def test_a_confirmation_writes_exactly_the_rows_once(
     known = series.known(conn, ["mill/demanda"])["mill/demanda"]
     assert (known["unit"], known["zone"], known["source"]) == ("MW", "America/Sao_Paulo", "mill")
     batch = conn.execute("SELECT id, accepted FROM ingest_batch WHERE source = 'mill'").fetchall()
-    assert [n for _, n in batch] == [239]
+    assert [n for _, n in batch] == [479]
     assert f'<th scope="row">{batch[0][0]}</th>' in text
     assert conn.execute("SELECT model_version FROM forecast_run r JOIN forecast f ON f.run_id = r.id "
                         "WHERE unique_id = 'mill/demanda' LIMIT 1").fetchone() == ("untrained",)  # fmt: skip
@@ -170,11 +170,11 @@ def test_what_the_service_refuses_is_told_too(web: httpx.Client, conn: Connectio
     far = body + "".join(f"2099-01-01T{n:02d}:00Z,9\n" for n in range(3))
     page = mapped(web, sent(web, "well.csv", far.encode()), freq="PT1H")
     text = confirmed(web, page)
-    assert (count(text, "accepted"), count(text, "refused")) == (240, 3)
+    assert (count(text, "accepted"), count(text, "refused")) == (480, 3)
     assert "ahead of its arrival" in text
     found = web.get("/upload/refused", params={"file": field(page.text, "file")}).text
     assert found.count("well/depth,2099-01-01T") == 3
-    assert len(rows(conn, "well/depth")) == 240
+    assert len(rows(conn, "well/depth")) == 480
 
 
 def test_a_sheet_is_chosen_and_corrections_are_told(web: httpx.Client, conn: Connection) -> None:  # noqa: F811
@@ -194,7 +194,7 @@ def test_a_sheet_is_chosen_and_corrections_are_told(web: httpx.Client, conn: Con
         page = sent(web, "rio.xlsx", file.getvalue())
         page = mapped(web, page, sheet="Dados", zone="UTC")
         text = confirmed(web, page)
-    assert (count(text, "unchanged"), count(text, "corrected")) == (239, 1)
+    assert (count(text, "unchanged"), count(text, "corrected")) == (479, 1)
     assert rows(conn, "rio/vazão")[HOURS[0].tz_localize("UTC").to_pydatetime()] == 99.0
 
 
