@@ -29,6 +29,7 @@ from horizonte.web import (
     ledger_page,
     login_page,
     models_page,
+    notes_page,
     pages,
     quick_page,
     series_page,
@@ -36,6 +37,7 @@ from horizonte.web import (
     stored_page,
     stream,
     upload_page,
+    whatif_page,
 )
 from horizonte.web import overview_page as overview
 from horizonte.web.child import Children
@@ -102,6 +104,10 @@ def _uploads() -> list[Route]:
         Route("/upload/quick", quick_page.begin, methods=["POST"]),
         Route("/upload/quick/state", quick_page.state),
         Route("/upload/quick/file", quick_page.file),
+        Route("/notes", notes_page.show),
+        Route("/notes", notes_page.act, methods=["POST"]),
+        Route("/whatif", whatif_page.show),
+        Route("/whatif", whatif_page.ask, methods=["POST"]),
     ]
 
 

@@ -35,6 +35,10 @@ class Shown:
         digits = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 or size == 0 else 4
         return str(numbers.format_decimal(value, f"#,##0.{'#' * digits}", locale=self.locale))
 
+    def signed(self, value: float) -> str:
+        """Return a difference with its sign."""
+        return ("+" if value > 0 else "") + self.number(value)
+
     def exact(self, value: float | None) -> str:
         """Return a value with all that it holds, up to ten places: what was read can be compared."""
         if value is None or not math.isfinite(value):
