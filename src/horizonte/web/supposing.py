@@ -90,11 +90,12 @@ def body(unique_id: str, what: Mapping[str, Mapping[datetime, float]]) -> dict[s
 
 
 def _start(ds: datetime, zone: str, by_day: bool) -> datetime:
+    """Return where the hour or day of ``zone`` begins that ``ds`` is in, in UTC."""
     local = ds.astimezone(ZoneInfo(zone))
     if by_day:
-        return local.replace(hour=0, minute=0, second=0, microsecond=0)
-    # In UTC, so that an hour that comes twice is two rows.
-    return (ds - timedelta(minutes=local.minute, seconds=local.second)).astimezone(ZoneInfo(zone))
+        return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+    # Not by the clock on the wall: an hour that comes twice is two rows.
+    return (ds - timedelta(minutes=local.minute, seconds=local.second)).astimezone(UTC)
 
 
 def _cell(line: int, column: int, instants: Sequence[datetime], known: Values) -> Cell:

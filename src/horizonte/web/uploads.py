@@ -142,8 +142,8 @@ def plain_name(name: str) -> str:
     """Return the last part of a file's name with what may harm a path or a line replaced."""
     last = name.replace("\\", "/").rpartition("/")[2].strip()
     safe = "".join(c if c.isprintable() and c not in '<>:"|?*' else "_" for c in last)
-    stem, dot, ending = safe.lstrip(".").rpartition(".")
-    return f"{stem[:80] or 'file'}{dot}{ending[:8]}"
+    stem, dot, ending = safe.rpartition(".")
+    return f"{stem.lstrip('.')[:80] or 'file'}{dot}{ending[:8]}"
 
 
 def _write(path: Path, chunks: Iterable[bytes]) -> None:
