@@ -29,7 +29,7 @@ def asked(form: Form, before: Asked, told: Mapping[str, Any]) -> Asked:
     hints = _hints(form)
     changed = any(hints.get(k) != before["hints"].get(k) for k in DIALECT)
     made = {**before, "source": _text(form, "source"), "values": [], "hints": hints}
-    made |= {name: _chosen(form, name) for name in ("clock", "duplicates")}
+    made |= {n: _chosen(form, n) or before.get(n) for n in ("clock", "duplicates")}
     if changed:
         return made | {"names": {}, "units": {}}
     columns = told["columns"][:MOST_COLUMNS]

@@ -270,3 +270,27 @@ def test_a_hundred_thousand_rows_in_parts(web: httpx.Client, conn: Connection) -
         "SELECT count(*), sum(y) FROM observation WHERE unique_id = 'large/a'"
     ).fetchone()
     assert found == (50_000, sum(n / 8 for n in range(50_000)))
+
+
+def test_a_forecast_of_the_file_alone(web: httpx.Client, conn: Connection) -> None:  # noqa: F811
+    """The workbook and the sandboxed report of ``horizonte quick``, as the file was mapped; nothing is stored."""
+    page = mapped(web, sent(web, "consumo.csv", brazilian()), zone="America/Sao_Paulo")
+    before = stored(conn)
+    way = {"file": field(page.text, "file")}
+    given = {"form_token": field(page.text, "form_token"), "horizon": "12", **way}
+    answer = web.post("/upload/quick", data=given)
+    assert answer.status_code == 303
+    over = lambda: not web.get("/upload/quick/state", params=way).json()["running"]  # noqa: E731
+    assert process.wait_until(over, seconds=300)
+    shown = web.get(answer.headers["location"]).text
+    assert "<iframe" in shown, shown
+    book = web.get("/upload/quick/file", params=way | {"kind": "workbook"}).content
+    found = pd.read_excel(io.BytesIO(book), sheet_name="Forecast")
+    assert found["unique_id"].unique().tolist() == ["Demanda (MW)"]
+    first = HOURS[-1].tz_localize("America/Sao_Paulo").tz_convert("UTC").tz_localize(None)
+    assert found["ds"].tolist() == [first + pd.Timedelta(hours=n + 1) for n in range(12)]
+    report = web.get("/upload/quick/file", params=way | {"kind": "report"})
+    assert "sandbox" in report.headers["content-security-policy"]
+    assert "script-src" not in report.headers["content-security-policy"]
+    assert "<svg" in report.text
+    assert stored(conn) == before
