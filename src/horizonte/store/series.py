@@ -59,6 +59,12 @@ def read(
     return table
 
 
+def of_sources(conn: Connection, sources: Iterable[str]) -> list[str]:
+    """Return the registered series of ``sources``, by name."""
+    query = "SELECT unique_id FROM series WHERE source = ANY(%s::text[]) ORDER BY unique_id"
+    return [name for (name,) in conn.execute(query, (list(sources),)).fetchall()]
+
+
 def known(conn: Connection, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return what is on record of those of ``ids`` that are registered, by unique_id."""
     query = "SELECT * FROM series WHERE unique_id = ANY(%s::text[])"
