@@ -17,7 +17,7 @@ from horizonte.web.forms import Form
 from horizonte.web.upload_page import address, named, reading
 from horizonte.web.uploads import Upload
 
-FORECASTING = Limits(wall=300, cpu=500, memory=12 << 30)
+FORECASTING = Limits(wall=300, cpu=500, memory=6 << 30)
 BUDGET_SECONDS = 60
 LONGEST = 2_000  # steps
 HINTS = ("format", "layout", "timestamp", "id", "value", "times", "zone", "day_first", "decimal",

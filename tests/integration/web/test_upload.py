@@ -259,6 +259,23 @@ def test_forms_need_their_token(web: httpx.Client) -> None:
     assert web.get("/upload/read", params={"file": "x" * 32}).status_code == 404
 
 
+def test_who_may_not_write_is_asked_to_log_in(web: httpx.Client, conn: Connection) -> None:  # noqa: F811
+    """Somebody who comes through a proxy sees the file and a login; a confirmation is refused."""
+    page = mapped(web, sent(web, "consumo.csv", brazilian()), zone="UTC", source="kiosk")
+    far = {"x-forwarded-for": "203.0.113.7"}
+    way = {"file": field(page.text, "file")}
+    shown = web.get("/upload/read", params=way, headers=far)
+    assert "479 readings" in shown.text
+    assert "/login?next=" in shown.text
+    assert 'name="mark"' not in shown.text
+    given = way | {n: field(page.text, n) for n in ("form_token", "mark")}
+    before = stored(conn)
+    assert web.post("/upload/store", data=given, headers=far).status_code == 403
+    note = {"form_token": given["form_token"], "id": "site/a", "kind": "ignore", "sure": "1"}
+    assert web.post("/notes", data=note, headers=far).status_code == 403
+    assert stored(conn) == before
+
+
 def test_a_hundred_thousand_rows_in_parts(web: httpx.Client, conn: Connection) -> None:  # noqa: F811
     """A large file is stored whole, in parts that the page counts."""
     ds = pd.date_range("2014-01-01", periods=50_000, freq="h")
