@@ -210,6 +210,17 @@ def test_another_unit_or_step_is_not_stored(web: httpx.Client, conn: Connection)
     assert 'name="mark"' not in page.text
 
 
+def test_what_the_service_does_not_register_is_said(web: httpx.Client, conn: Connection) -> None:  # noqa: F811
+    """New series of a source with another step are refused whole: the page says why, nothing is stored."""
+    lines = "".join(f"{at:%Y-%m-%dT%H:%MZ},{n}\n" for n, at in enumerate(HOURS))
+    page = mapped(web, sent(web, "x.csv", f"time,load2\n{lines}".encode()), source="plant")
+    before = stored(conn)
+    text = confirmed(web, page)
+    assert "0 of 1 parts are stored" in text
+    assert "that of source plant" in unescape(text)
+    assert stored(conn) == before
+
+
 def test_columns_of_any_name_are_only_text(web: httpx.Client) -> None:
     """A column, a file and a cell called <script> are escaped wherever they are shown."""
     cell = f'"{NASTY}"'
