@@ -113,6 +113,9 @@ def quick(
     zone: Annotated[str | None, typer.Option(help="IANA zone of times that carry none")] = None,
     day_first: Annotated[bool | None, typer.Option(help="03/04 is 3 April")] = None,
     decimal: Annotated[str | None, typer.Option(help=". or ,")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="more of a source, such as sheet=Plan1")
+    ] = None,
     budget_seconds: Annotated[float, typer.Option(help="time for the costly models")] = 60,
 ) -> None:
     """Forecast a spreadsheet now, with no database, and say how far to trust it."""
@@ -120,6 +123,7 @@ def quick(
 
     given = {"freq": freq, "zone": zone, "day_first": day_first, "decimal": decimal}
     hints = {name: value for name, value in given.items() if value is not None}
+    hints |= files.settings(setting or ())
     sheet = files.load(file, known_future=known_future, targets=target or (), hints=hints)
     found = run(
         sheet.frame,

@@ -14,6 +14,7 @@ from tests.conftest import Project
 from horizonte import config
 from horizonte.contracts import REVISION
 from horizonte.errors import StoreFault
+from horizonte.ingest import registration
 from horizonte.pipeline import files, snapshot
 from horizonte.store import ledger, observations
 from horizonte.store.connection import Connection, connect
@@ -34,7 +35,7 @@ def store(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect
 @pytest.fixture
 def copy(project: Project, tmp_path: Path) -> Path:
     """A project with the same parameters and account, and no snapshot yet."""
-    for name in ("params.yaml", str(files.LOAD)):
+    for name in ("params.yaml", str(files.SOURCES), str(files.LOAD)):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(project.root / name, tmp_path / name)
     return tmp_path
@@ -51,6 +52,21 @@ def test_later_rows_change_no_byte(project: Project, store: Connection, copy: Pa
     )
     batch = ledger.open_batch(store, source="vic", kind="request", name="late", sha256=None)
     ledger.close_batch(store, batch, observations.append(store, late, batch=batch))
+    snapshot.run(store, root=copy)
+    for out in OUTS:
+        assert (copy / out).read_bytes() == (project.root / out).read_bytes(), out
+
+
+def test_what_clients_registered_is_left_out(
+    project: Project, store: Connection, copy: Path
+) -> None:
+    """An upload under a source of its own, however long ago its readings, changes no byte."""
+    given = {"name": "guest", "freq": "PT15M", "clock": "recorded", "series": {"load": {}}}
+    registration.register(store, registration.declaration(given), project={})
+    ds = pd.date_range("2016-01-01", periods=48, freq="15min", tz="UTC")
+    rows = pd.DataFrame({"unique_id": "guest/load", "ds": ds, "y": 1.0})
+    batch = ledger.open_batch(store, source="guest", kind="request", name="guest", sha256=None)
+    ledger.close_batch(store, batch, observations.append(store, rows, batch=batch))
     snapshot.run(store, root=copy)
     for out in OUTS:
         assert (copy / out).read_bytes() == (project.root / out).read_bytes(), out

@@ -159,7 +159,11 @@ def _add(facts: Facts, cells: Column, known: dict[str, Any], *, asked: bool) -> 
 
 def _add_times(facts: Facts, cells: Column, known: dict[str, Any]) -> None:
     text = stamps([cells], probe(known))
-    read = {order: times.resolve(text, probe(known, day_first=order)) for order in (True, False)}
+    walls = {"times": "local", "zone": "UTC"}  # midnight is midnight on the wall
+    read = {
+        order: times.resolve(text, probe(known, **walls, day_first=order))
+        for order in (True, False)
+    }
     good = {order: found.code == times.OK for order, found in read.items()}
     best = max(good, key=lambda order: good[order].sum())
     ds = read[best].ds[good[best]]

@@ -102,7 +102,8 @@ def _source(path: Path, name: str, body: Any) -> Source:
         raise _config_fault(path, name, why) from None
 
 
-def _config_fault(path: Path, name: str, why: ValidationError) -> ConfigFault:
+def wrong(why: ValidationError) -> tuple[str, object, str, str]:
+    """Return the key that is wrong, its value, what is allowed, and what to do."""
     first = why.errors()[0]
     where = [str(part) for part in first["loc"]]
     allowed = first["msg"].removeprefix("Value error, ")
@@ -113,9 +114,12 @@ def _config_fault(path: Path, name: str, why: ValidationError) -> ConfigFault:
         near = difflib.get_close_matches(where[-1], known, n=1)
         fix = f"did you mean {near[0]}?" if near else "remove it"
     value = where[-1] if first["type"] == "extra_forbidden" else first["input"]
-    key = ".".join([name, *where])
-    if isinstance(value, dict):
-        value = sorted(value)
+    return ".".join(where), sorted(value) if isinstance(value, dict) else value, allowed, fix
+
+
+def _config_fault(path: Path, name: str, why: ValidationError) -> ConfigFault:
+    where, value, allowed, fix = wrong(why)
+    key = f"{name}.{where}" if where else name
     return ConfigFault(f"{path.name}: {key}", value, allowed, fix)
 
 

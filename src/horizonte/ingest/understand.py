@@ -36,21 +36,25 @@ def understand(path: Path | str, hints: _Hints | None = None) -> Source:
         )
     known = {"name": slug(path.name.split(".")[0]) or "file", **known}
     known |= {k: (known[k],) for k in ("timestamp",) if isinstance(known.get(k), str)}
-    names, chunks, known = _table(path, known)
+    names, chunks, known = table(path, known)
     seen = evidence.gather(names, chunks, known)
     return _decide(path, seen, known)
 
 
-def _table(path: Path, known: _Hints) -> tuple[list[str], Iterator[Chunk], _Hints]:
+def table(path: Path, known: _Hints) -> tuple[list[str], Iterator[Chunk], _Hints]:
+    """Return the column names of ``path``, its chunks, and ``known`` with its dialect added."""
     if (known.get("format") or format_of(path)) == "xlsx":
         book = xlsx.Sheet(path, evidence.probe(known))
-        known = {"header_row": dialect.header_row(book.first(dialect.ROWS), path.name), **known}
+        if "header_row" not in known:
+            known = {**known, "header_row": dialect.header_row(book.first(dialect.ROWS), path.name)}
         book.start(known["header_row"])
         names = book.header(path)
         return names, book.chunks(list(range(len(names)))), known
-    known = {"delimiter": dialect.delimiter(path, evidence.probe(known)), **known}
-    rows, _ = delimited.preamble(path, evidence.probe(known), dialect.ROWS)
-    known = {"header_row": dialect.header_row(rows, path.name), **known}
+    if "delimiter" not in known:
+        known = {**known, "delimiter": dialect.delimiter(path, evidence.probe(known))}
+    if "header_row" not in known:
+        rows, _ = delimited.preamble(path, evidence.probe(known), dialect.ROWS)
+        known = {**known, "header_row": dialect.header_row(rows, path.name)}
     names = delimited.header(path, evidence.probe(known))
     wanted = list(range(len(names)))
     return names, delimited.chunks(path, evidence.probe(known), wanted, _ignore), known

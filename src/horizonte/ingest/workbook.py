@@ -6,6 +6,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree as ET
@@ -41,13 +42,26 @@ def check(path: Path, sheet: str | None) -> tuple[str, Odd]:
     declares XML entities, spans over ten million cells or 16,384 columns, or has several sheets
     of which none is declared.
     """
+    with _opened(path) as (book, raw):
+        name, part = _sheet(path, book, sheet)
+        return name, _scan(f"{path.name} {name}", book.getinfo(part), raw)
+
+
+def sheets(path: Path) -> list[str]:
+    """Return the names of the visible sheets; raises as ``check`` does."""
+    with _opened(path) as (book, _):
+        return list(_parts(book))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, IO[bytes]]]:
+    """Lend a workbook whose sizes and parts, its sheets aside, are safe."""
     try:
         with zipfile.ZipFile(path) as book, path.open("rb") as raw:
             _check_sizes(path, book)
             for info in book.infolist():
                 _check_xml(path, info, raw)
-            name, part = _sheet(path, book, sheet)
-            return name, _scan(f"{path.name} {name}", book.getinfo(part), raw)
+            yield book, raw
     except (zipfile.BadZipFile, KeyError, ET.ParseError, zlib.error, EOFError) as why:
         raise DataFault(
             path.name, str(why)[:200], "an XLSX workbook", "save it again as .xlsx"
@@ -119,15 +133,20 @@ def _inflate(name: str, info: zipfile.ZipInfo, raw: IO[bytes]) -> Iterator[bytes
         yield block
 
 
-def _sheet(path: Path, book: zipfile.ZipFile, wanted: str | None) -> tuple[str, str]:
+def _parts(book: zipfile.ZipFile) -> dict[str, str]:
+    """Return the part that holds each visible sheet, by its name."""
     root = ET.fromstring(book.read("xl/workbook.xml"))  # noqa: S314 (every DOCTYPE was refused)
     links = ET.fromstring(book.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
     target = {link.get("Id"): link.get("Target", "") for link in links}
-    sheets = {
+    return {
         node.get("name", ""): target.get(node.get(_REL), "")
         for node in root.iter()
         if node.tag.endswith("}sheet") and node.get("state", "visible") == "visible"
     }
+
+
+def _sheet(path: Path, book: zipfile.ZipFile, wanted: str | None) -> tuple[str, str]:
+    sheets = _parts(book)
     if (wanted is None and len(sheets) != 1) or (wanted is not None and wanted not in sheets):
         raise DataFault(
             f"{path.name}: sheet",

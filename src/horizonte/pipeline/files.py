@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 SOURCES = Path("sources.yaml")
 LABELS = Path("data/sample/mast_fault_labels.csv")
 
@@ -30,6 +32,11 @@ PLOTS = Path("data/evaluation/plots")
 REPORTS = Path("data/reports")
 SUMMARY = REPORTS / "summary.json"
 PLOTS_TEMPLATE = REPORTS / "plots_template.html"
+
+
+def declared(root: Path) -> list[str]:
+    """Return the names of the sources that ``sources.yaml`` declares; ``load`` has checked it."""
+    return list(yaml.safe_load((root / SOURCES).read_text(encoding="utf-8")))
 
 
 def notebook(stage: str) -> Path:

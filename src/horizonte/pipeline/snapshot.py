@@ -26,14 +26,16 @@ logger = logging.getLogger(__name__)
 def run(conn: Connection, *, root: Path) -> None:
     """Write revisions, series and annotations as the store held them at ``params.snapshot``.
 
-    Equal pins give equal bytes, with writers running. Raises StoreFault, naming the file, when
+    Equal pins give equal bytes, with writers running; series of sources that the project does not
+    declare, such as those that clients registered, are left out. Raises StoreFault, naming the file, when
     a batch that ``load`` accounts for is not in this store, and for a pin of another database.
     """
     wanted = params.load(root / paths.MARKER).snapshot
     account = json.loads((root / files.LOAD).read_text(encoding="utf-8"))
     _all_loaded(conn, account)
     pin = Pin(pd.Timestamp(wanted.as_of), wanted.recorded)
-    revisions = observations.revisions(conn, pin)
+    own = series.of_sources(conn, files.declared(root))
+    revisions = observations.revisions(conn, pin, own)
     REVISION.write(revisions, root / files.SNAPSHOT)
     ids = revisions["unique_id"].unique()
     SERIES.write(series.read(conn, ids), root / files.SERIES)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from horizonte.errors import DataFault
 from horizonte.ingest.declaration import Source
@@ -39,6 +40,18 @@ class Sheet:
             f"decimal mark '{said.decimal}', one value per {said.freq}; forecasting {len(ids)} series "
             f"({', '.join(map(str, ids[:4]))}{', …' if len(ids) > 4 else ''}){extra}."
         )
+
+
+def settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Return ``name=value`` texts as settings of a source; a value is read as YAML."""
+    pairs = [text.partition("=") for text in texts]
+    for name, mark, _ in pairs:
+        if not mark:
+            raise DataFault("--set", name, "name=value", "write it as sheet=Plan1")
+    try:
+        return {name: yaml.safe_load(value) for name, _, value in pairs}
+    except yaml.YAMLError as why:
+        raise DataFault("--set", str(why)[:200], "YAML", "quote the value") from None
 
 
 def load(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Self
 
 import pandas as pd
 
+from horizonte.pipeline import files
 from horizonte.policy import Gate
 from horizonte.retrain.refused import Refused
 from horizonte.retrain.workspace import git
@@ -66,7 +68,7 @@ def pin(
     Raises Refused where the champion has seen later data: too few days would be left on which
     neither model was trained.
     """
-    now = newest(conn)
+    now = newest(conn, files.declared(root))
     days = window(gate, now=now, changed=changed)
     as_of = now - days * DAY
     seen = pd.Timestamp(str(promotions.card(conn, champion.sha256)["data_as_of"]))
@@ -86,10 +88,15 @@ def pin(
     )
 
 
-def newest(conn: Connection) -> pd.Timestamp:
-    """Return the newest clock among the sources of targets, to the hour; raise Refused for none."""
+def newest(conn: Connection, declared: Iterable[str]) -> pd.Timestamp:
+    """Return the newest clock among ``declared`` sources of targets, to the hour; raise Refused for none.
+
+    What clients registered has clocks of its own, and is not trained on.
+    """
     known = series.read(conn)
-    sources = known.loc[known["role"] == "target", "source"].unique()
+    sources = known.loc[
+        (known["role"] == "target") & known["source"].isin(declared), "source"
+    ].unique()
     clocks = [k.as_of for k in inputs.knowledge(conn, sources).values()]
     if not clocks:
         raise Refused("no target has a reading yet: load some")

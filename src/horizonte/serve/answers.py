@@ -180,6 +180,11 @@ class Answers:
         with self._connection() as conn:
             return explain.explain(conn, model, unique_id, since=since, obtain=_version)
 
+    def register(self, call: Call) -> bytes:
+        """Register the series that ``call`` declares; raises as ``writing.register`` does."""
+        with self._connection() as conn:
+            return writing.register(conn, call)
+
     def observe(self, call: Call) -> Answer:
         """Store the readings of ``call``; raises as ``writing.observe`` does."""
         with self._connection() as conn:

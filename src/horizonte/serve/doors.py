@@ -1,4 +1,4 @@
-"""The routes that take something in: ``/observations`` and ``/annotations``."""
+"""The routes that take something in: ``/series``, ``/observations`` and ``/annotations``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ JSON = "application/json"
 def add(app: FastAPI) -> None:
     """Add the routes; their bodies are read by ours, so that each row is refused by itself."""
     app.post(
+        "/series",
+        tags=["series"],
+        openapi_extra=models.operation(models.SeriesRequest, models.SeriesAnswer),
+    )(post_series)
+    app.post(
         "/observations",
         tags=["readings"],
         openapi_extra=models.operation(models.ObservationsRequest, models.ObservationsAnswer),
@@ -36,6 +41,12 @@ def add(app: FastAPI) -> None:
         tags=["annotations"],
         openapi_extra=models.operation(None, models.AnnotationList),
     )(get_annotations)
+
+
+async def post_series(request: Request) -> Response:
+    """Register series of a source of their own; their readings are taken, cleaned and forecast."""
+    call = Call(await request.body(), None, pd.Timestamp(clock.now()))
+    return Response(await run_in_threadpool(_answers(request).register, call), media_type=JSON)
 
 
 async def post_observations(

@@ -179,6 +179,7 @@ ANSWERS: dict[str, Any] = {
         "unchanged": 0,
         "corrected": 0,
         "refused": 1,
+        "batches": [7],
         "rows": [
             {"outcome": "accepted"},
             {
@@ -187,6 +188,12 @@ ANSWERS: dict[str, Any] = {
                 "fix": "write it (Z or +10:00), or declare times: local and zone",
             },
         ],
+    },
+    "SeriesAnswer": {
+        "source": "workshop",
+        "registered": 1,
+        "unchanged": 0,
+        "series": [{"unique_id": "workshop/load", "outcome": "registered"}],
     },
     "AnnotationsAnswer": {
         "added": 1,

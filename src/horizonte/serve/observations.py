@@ -85,10 +85,10 @@ def take(conn: Connection, call: Call, sources: Mapping[str, Source]) -> Answer:
     done: list[Stored] = []
     door = Door(ROUTE, call.now, sources, key, done.append)
     if key is None:
-        answer = Answer(told(push(conn, rows, door)), replayed=False)
+        answer = Answer(told(push(conn, rows, door), done), replayed=False)
     else:
         answer = requests.once(
-            conn, key, route=ROUTE, body=call.body, work=lambda: told(push(conn, rows, door))
+            conn, key, route=ROUTE, body=call.body, work=lambda: told(push(conn, rows, door), done)
         )
     _count(done, call.now, sources)
     return answer
@@ -111,11 +111,13 @@ def touched(body: bytes) -> list[str]:
     return sorted({name for name in given if isinstance(name, str) and name.isprintable()})
 
 
-def told(fates: Iterable[Fate]) -> bytes:
-    """Return counts, and one outcome per row in the order of the request."""
+def told(fates: Iterable[Fate], stored: Iterable[Stored]) -> bytes:
+    """Return counts, the batches of the ledger, and one outcome per row in the request's order."""
     rows = [{k: v for k, v in fate._asdict().items() if v is not None} for fate in fates]
     counts = Counter(row["outcome"] for row in rows)
-    return json.dumps({**{name: counts[name] for name in OUTCOMES}, "rows": rows}).encode()
+    batches = sorted(one.accepted.batch_id for one in stored)
+    whole = {**{name: counts[name] for name in OUTCOMES}, "batches": batches, "rows": rows}
+    return json.dumps(whole).encode()
 
 
 def _whole(text: str) -> int | float:

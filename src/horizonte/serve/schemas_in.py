@@ -1,4 +1,4 @@
-"""The JSON of what the service takes in: readings, actuals and annotations, and its answers."""
+"""The JSON of what the service takes in: series, readings, annotations; and its answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ _READINGS: list[JsonValue] = [
     {"unique_id": "vic/demand_mw", "ds": "2014-12-31T13:00:00Z", "y": 3811.2},
     {"unique_id": "vic/demand_mw", "ds": "2014-12-31T13:30:00Z", "y": 3790.0},
 ]
+_DECLARED: JsonValue = {
+    "name": "workshop",
+    "freq": "PT1H",
+    "zone": "America/Sao_Paulo",
+    "clock": "recorded",
+    "series": {"load": {"unit": "kW", "lower": 0}},
+}
 _NOTE: JsonValue = {
     "unique_id": "vic/demand_mw",
     "starts_at": "2014-12-24 00:00",
@@ -52,7 +59,52 @@ class ObservationsAnswer(BaseModel):
     unchanged: int = Field(description="said again what is stored")
     corrected: int = Field(description="other values for instants that had one")
     refused: int = Field(description="kept as dead letters")
+    batches: list[int] = Field(description="numbers of its batches in the ledger, one a source")
     rows: list[RowOutcome]
+
+
+class NewSeries(BaseModel):
+    """What a series is, as ``sources.yaml`` says it."""
+
+    unique_id: str | None = Field(None, description="default: source/key in snake case")
+    unit: str = "1"
+    role: Literal["target", "covariate"] = "target"
+    lower: float | None = Field(None, description="physical limit; cleaning flags what is below")
+    upper: float | None = Field(None, description="physical limit; cleaning flags what is above")
+    known_ahead: str = Field("PT0S", description="how long before ds the value is known")
+    covariates: list[str] = Field([], description="registered series that its models may read")
+    holidays: str | None = Field(None, description="holiday calendar, such as BR-SP")
+
+
+class SeriesRequest(BaseModel):
+    """One source and up to 1,000 series of it, declared as in ``sources.yaml``."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _DECLARED})
+
+    name: str = Field(description="the source: lower case letters, digits and _")
+    freq: str = Field(description="ISO-8601 duration of one step")
+    zone: str = Field("UTC", description="IANA zone of the calendar")
+    clock: Literal["wall", "recorded"] = Field(
+        "wall", description="now: the wall's, or as far as its readings have come"
+    )
+    publication_lag: str = "PT0S"
+    series: dict[str, NewSeries] = Field(min_length=1, max_length=1_000)
+
+
+class SeriesOutcome(BaseModel):
+    """What became of one declaration."""
+
+    unique_id: str
+    outcome: Literal["registered", "unchanged"]
+
+
+class SeriesAnswer(BaseModel):
+    """What became of each series; a declaration is taken whole, or refused whole."""
+
+    source: str
+    registered: int
+    unchanged: int
+    series: list[SeriesOutcome]
 
 
 class AnnotationRow(BaseModel):
@@ -106,6 +158,8 @@ class AnnotationList(BaseModel):
 MODELS: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
     (ObservationsRequest, "validation"),
     (ObservationsAnswer, "serialization"),
+    (SeriesRequest, "validation"),
+    (SeriesAnswer, "serialization"),
     (AnnotationsRequest, "validation"),
     (AnnotationsAnswer, "serialization"),
     (AnnotationList, "serialization"),

@@ -1,15 +1,17 @@
-"""What the service writes for its clients: readings, actuals and annotations, followed at once."""
+"""What the service writes for its clients: series, readings and annotations, followed at once."""
 
 from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable
 
 import pandas as pd
 import psycopg
 
-from horizonte.ingest import notes
+from horizonte.errors import DataFault
+from horizonte.ingest import notes, registration
 from horizonte.ingest.notesheet import COLUMNS, Note, Place
 from horizonte.params import Rules
 from horizonte.serve import observations, project
@@ -32,6 +34,23 @@ def observe(conn: Connection, call: Call, *, served: Rules | None) -> Answer:
     answer = observations.take(conn, call, project.sources())
     _follow(conn, observations.touched(call.body), served)
     return answer
+
+
+def register(conn: Connection, call: Call) -> bytes:
+    """Register what ``call`` declares and answer each series: registered, unchanged.
+
+    Raises DataFault for what is not declared as it must be; then nothing is registered.
+    """
+    given = observations.parsed(call.body)
+    if not isinstance(given, dict):
+        fix = f"send {', '.join(registration.KEYS)}"
+        raise DataFault("body", type(given).__name__, "an object", fix)
+    source = registration.declaration(given)
+    done = registration.register(conn, source, project=project.sources())
+    told = [{"unique_id": name, "outcome": outcome} for name, outcome in done.items()]
+    counts = Counter(done.values())
+    both = {name: counts[name] for name in ("registered", "unchanged")}
+    return json.dumps({"source": source.name, **both, "series": told}).encode()
 
 
 def annotate(conn: Connection, call: Call, *, served: Rules | None) -> bytes:

@@ -63,6 +63,11 @@ def forecast_rows(conn: Connection, unique_id: str, run_id: int) -> list[Row]:
     return _rows(conn, _FORECAST, {"id": unique_id, "run": run_id})
 
 
+def batches(conn: Connection, numbers: Sequence[int]) -> list[Row]:
+    """Return batches of the ledger by their numbers, oldest first."""
+    return _rows(conn, _BATCHES, {"numbers": list(numbers)})
+
+
 def models(conn: Connection) -> list[Row]:
     """Return every registered model version, newest first, without its card."""
     return _rows(conn, _MODELS, {})
@@ -134,6 +139,8 @@ _VINTAGE = """SELECT v.run_id, v.purpose, r.model_version, r.as_of, v.cutoff, v.
 _FORECAST = """SELECT f.ds, mean, q05, q10, q25, q50, q75, q90, q95 FROM forecast f
     JOIN vintage v USING (unique_id, run_id)
     WHERE unique_id = %(id)s AND run_id = %(run)s AND ds BETWEEN first_ds AND last_ds ORDER BY ds"""
+_BATCHES = """SELECT id, source, name, opened_at, rows_read, accepted, unchanged, corrected, refused
+    FROM ingest_batch WHERE id = ANY(%(numbers)s) ORDER BY id"""
 _MODELS = """SELECT m.sha256, m.uri, m.recorded_at, (
         SELECT max(p.recorded_at) FROM promotion p WHERE p.sha256 = m.sha256) AS last_promoted_at,
         m.sha256 = (SELECT sha256 FROM promotion ORDER BY id DESC LIMIT 1) AS champion

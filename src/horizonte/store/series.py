@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from horizonte import freq, names
 from horizonte.contracts import SERIES
@@ -56,6 +57,19 @@ def read(
         fix = f"did you mean {', '.join(near)}?" if near else "load its source first"
         raise NotFound("series", missing[0], "a registered series", fix)
     return table
+
+
+def of_sources(conn: Connection, sources: Iterable[str]) -> list[str]:
+    """Return the registered series of ``sources``, by name."""
+    query = "SELECT unique_id FROM series WHERE source = ANY(%s::text[]) ORDER BY unique_id"
+    return [name for (name,) in conn.execute(query, (list(sources),)).fetchall()]
+
+
+def known(conn: Connection, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return what is on record of those of ``ids`` that are registered, by unique_id."""
+    query = "SELECT * FROM series WHERE unique_id = ANY(%s::text[])"
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return {row["unique_id"]: row for row in cursor.execute(query, (list(ids),)).fetchall()}
 
 
 @lru_cache(maxsize=64)

@@ -31,20 +31,27 @@ from horizonte.web import (
     ledger_page,
     login_page,
     models_page,
+    notes_page,
     pages,
+    quick_page,
     reports,
     reports_page,
     series_page,
     static,
+    stored_page,
     stream,
+    upload_page,
+    whatif_page,
 )
 from horizonte.web import overview_page as overview
+from horizonte.web.child import Children
 from horizonte.web.guard import HEADERS, Guard
 from horizonte.web.live import Hub
 from horizonte.web.reading import Database, Missing
 from horizonte.web.reports import Reports
 from horizonte.web.service import UNAUTHENTICATED, Refused, Service
 from horizonte.web.sessions import Sessions
+from horizonte.web.uploads import Uploads
 from horizonte.web.zoom import Zooms
 
 logger = logging.getLogger(__name__)
@@ -69,6 +76,8 @@ def make(setting: Settings, *, now: Callable[[], datetime] = clock.now) -> Starl
     app.state.reports = Reports(setting, reports.folder())
     app.state.sources = _sources()
     app.state.hub = Hub(app.state.sources, lambda: _broker(setting))
+    app.state.uploads, app.state.readers = Uploads(), Children(2)
+    app.state.forecasters = Children(1)
     return app
 
 
@@ -85,11 +94,33 @@ def routes() -> list[Route]:
         Route("/reports", reports_page.show),
         Route("/reports/{name:path}", reports_page.one),
         Route("/health", health_page.show),
+        *_uploads(),
         Route("/login", login_page.show),
         Route("/login", login_page.enter, methods=["POST"]),
         Route("/logout", login_page.leave, methods=["POST"]),
         Route("/static/{name}", static.answer),
         Route("/livez", _alive),
+    ]
+
+
+def _uploads() -> list[Route]:
+    return [
+        Route("/upload", upload_page.show),
+        Route("/upload", upload_page.take, methods=["POST"]),
+        Route("/upload/read", upload_page.read),
+        Route("/upload/read", upload_page.reread, methods=["POST"]),
+        Route("/upload/refused", upload_page.refused),
+        Route("/upload/store", stored_page.show),
+        Route("/upload/store", stored_page.confirm, methods=["POST"]),
+        Route("/upload/store/state", stored_page.state),
+        Route("/upload/quick", quick_page.show),
+        Route("/upload/quick", quick_page.begin, methods=["POST"]),
+        Route("/upload/quick/state", quick_page.state),
+        Route("/upload/quick/file", quick_page.file),
+        Route("/notes", notes_page.show),
+        Route("/notes", notes_page.act, methods=["POST"]),
+        Route("/whatif", whatif_page.show),
+        Route("/whatif", whatif_page.ask, methods=["POST"]),
     ]
 
 
@@ -117,6 +148,9 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     app.state.hub.start(asyncio.get_running_loop())
     yield
     await asyncio.to_thread(app.state.hub.stop)
+    for children in (app.state.readers, app.state.forecasters):
+        children.stop()
+    app.state.uploads.close()
     app.state.database.close()
     app.state.service.close()
 

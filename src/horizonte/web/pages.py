@@ -108,5 +108,5 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"static": static.address, "to_series": to_series, "timedelta": timedelta}
-    made.filters |= {"iso": iso, "path": quote}
+    made.filters |= {"iso": iso, "path": quote, "at": datetime.fromisoformat}
     return made

@@ -13,7 +13,7 @@ from horizonte.model.metrics import ALL
 from horizonte.monitor.accuracy import accuracy
 from horizonte.store import mature, promotions
 from horizonte.store.connection import Connection
-from horizonte.web import pages, series, window
+from horizonte.web import notes_page, pages, series, window
 from horizonte.web.overview import LATE_STEPS
 
 CHART = "chart"  # texts of the chart's script, below this group
@@ -32,6 +32,7 @@ def show(request: Request) -> Response:
         name=name,
         found=found,
         scored=scored,
+        noted=pages.part(lambda: database.read(notes_page.in_force, name)),
         asked_said=query.get("said"),
         ranges=tuple(window.RANGES),
         words=page.t.under(CHART) | page.t.under("quality"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -57,15 +58,39 @@ class Service:
 
         Raises Missing when it does not answer, Refused when it says no.
         """
-        headers = {"authorization": f"Bearer {key}"} if key else {}
+        return self._answer(method, path, key=key, **given)[0]
+
+    def send(
+        self, path: str, body: bytes, *, key: str | None, once: str
+    ) -> tuple[dict[str, Any], bool]:
+        """Return what is answered to ``body``, and whether that was the answer of an earlier time.
+
+        It is done once per Idempotency-Key ``once``. Raises as ``ask`` does.
+        """
+        headers = {"content-type": "application/json", "idempotency-key": once}
+        answer, given = self._answer("POST", path, key=key, content=body, headers=headers)
+        return answer, "idempotency-replayed" in given
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str | None,
+        headers: Mapping[str, str] = {},
+        **given: Any,
+    ) -> tuple[dict[str, Any], httpx.Headers]:
+        who = {"authorization": f"Bearer {key}"} if key else {}
         try:
-            answer = self._client.request(method, self.url() + path, headers=headers, **given)
+            answer = self._client.request(
+                method, self.url() + path, headers={**headers, **who}, **given
+            )
             body = answer.json()
         except (httpx.HTTPError, ValueError) as why:
             logger.warning("forecast service cannot answer: %s", why)
             raise Missing("service", str(why)[:300] or type(why).__name__) from None
         if answer.is_success:
-            return dict(body)
+            return dict(body), answer.headers
         told = body if isinstance(body, dict) else {}
         said = str(told.get("detail") or told.get("title") or answer.reason_phrase)[:1000]
         if answer.status_code >= FAILED:  # nobody knows what it still did

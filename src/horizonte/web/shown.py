@@ -37,6 +37,16 @@ class Shown:
         form = f"+{form};-{form}" if signed and value else form
         return str(numbers.format_decimal(value, form, locale=self.locale))
 
+    def signed(self, value: float) -> str:
+        """Return a difference with its sign."""
+        return ("+" if value > 0 else "") + self.number(value)
+
+    def exact(self, value: float | None) -> str:
+        """Return a value with all that it holds, up to ten places: what was read can be compared."""
+        if value is None or not math.isfinite(value):
+            return NOTHING
+        return str(numbers.format_decimal(value, "#,##0.##########", locale=self.locale))
+
     def share(self, value: float | None) -> str:
         """Return a share as a percentage."""
         if value is None or not math.isfinite(value):

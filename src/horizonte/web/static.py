@@ -15,7 +15,16 @@ TYPES = {
     "css": "text/css; charset=utf-8",
     "svg": "image/svg+xml",
 }
-OURS = ("app.js", "chart.js", "explain.js", "live.js", "twin.js", "style.css", "icon.svg")
+OURS = (
+    "app.js",
+    "chart.js",
+    "explain.js",
+    "live.js",
+    "twin.js",
+    "upload.js",
+    "style.css",
+    "icon.svg",
+)
 THEIRS = {"uplot.js": "uplot.iife.min.js", "uplot.css": "uplot.min.css"}
 FOR_EVER = "public, max-age=31536000, immutable"
 

@@ -54,6 +54,22 @@ def test_brazilian_file(tmp_path: Path) -> None:
     ]
 
 
+def test_a_date_and_a_clock_in_a_named_zone(tmp_path: Path) -> None:
+    """Midnight of the date column is midnight on the wall, whatever the zone; both columns are the time."""
+    text = "Data;Hora;Carga\n" + _lines("%d/%m/%Y;%H:%M", ";{i}")
+    hints = {"zone": "America/Sao_Paulo", "day_first": True}
+    source = understand(_file(tmp_path, text), hints)
+    assert source.timestamp == ("Data", "Hora")
+    assert list(source.series) == ["Carga"]
+
+
+def test_what_is_passed_is_not_looked_for(tmp_path: Path) -> None:
+    """A header row and a delimiter that evidence does not find are taken as they are given."""
+    text = "1~2\ntime~y\n" + _lines("%Y-%m-%dT%H:%MZ", "~{i}")
+    source = understand(_file(tmp_path, text), {"header_row": 2, "delimiter": "~"})
+    assert (source.header_row, list(source.series)) == (2, ["y"])
+
+
 def test_sample_files() -> None:
     """The sample is understood without its declaration, wide and long."""
     folder = ROOT / "data/sample"
