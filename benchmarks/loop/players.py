@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 from benchmarks.loop.worlds import UNIQUE_ID, World
@@ -36,7 +36,7 @@ class Player:
     world: World
     seconds: float = 0.0
     fits: int = 0
-    made: dict[pd.Timestamp, Forecaster] = field(default_factory=dict)
+    made: dict[tuple[pd.Timestamp, pd.Timestamp | None], Forecaster] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the frames once."""
@@ -54,20 +54,22 @@ class Player:
     def _known(self, cutoff: pd.Timestamp) -> Known:
         return Known(self.history[self.history["ds"] <= cutoff], None)
 
-    def train(self, pin: pd.Timestamp) -> Forecaster:
-        """Return the model of what was known at ``pin``."""
-        if pin not in self.made:
+    def train(self, pin: pd.Timestamp, *, changed: pd.Timestamp | None = None) -> Forecaster:
+        """Return the model of what was known at ``pin``, told since when the day is another."""
+        key = pin, changed
+        if key not in self.made:
             began = time.perf_counter()
             spans = pd.DataFrame(
                 {"unique_id": [UNIQUE_ID], "first": [self.world.y.index[0]], "last": [pin]}
             )
             plan = folds.plan(spans, series=self.world.series, features=FEATURES)
             how = Plan(["naive", "linear"], seed=7)
-            found = train([self.group], plan, final={"PT1H": pin}, plan=how)
-            self.made[pin] = found.forecasters["PT1H"]
+            group = replace(self.group, changed={UNIQUE_ID: changed} if changed else {})
+            found = train([group], plan, final={"PT1H": pin}, plan=how)
+            self.made[key] = found.forecasters["PT1H"]
             self.seconds += time.perf_counter() - began
             self.fits += 1
-        return self.made[pin]
+        return self.made[key]
 
     def say(self, model: Forecaster, days: pd.DatetimeIndex) -> pd.DataFrame:
         """Return what ``model`` says at each of ``days`` (cutoffs), beside the naive and what came."""

@@ -55,6 +55,9 @@ class Snapshot(Section):
 
     as_of: AwareDatetime = Field(description="knowledge instant of the data that trains")
     recorded: str | None = Field(None, description="stored pg_snapshot of the pin, or null")
+    changed: dict[str, AwareDatetime] = Field(
+        default_factory=dict, description="since when the daily course of a series is another"
+    )
 
 
 class Rules(Section):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -56,7 +56,9 @@ class Group:
     it), ``fit_history_at(fitted_at)`` what a fit could; both hold nothing that became known
     later, and end at that cutoff. ``actuals`` (unique_id, ds, y) is what forecasts are held
     against; one that was made before the sensor was ``replaced`` is held against nothing that
-    its successor read. Where jobs run in other processes the callables travel there by cloudpickle.
+    its successor read. ``changed`` says since when the daily course of a series is another: fits
+    learn the new one from what came since. Where jobs run in other processes the callables travel
+    there by cloudpickle.
     """
 
     freq: str
@@ -67,6 +69,7 @@ class Group:
     fit_history_at: Callable[[pd.Timestamp], Known]
     actuals: pd.DataFrame
     replaced: Sequence[tuple[str, pd.Timestamp]] = ()  # whose sensor was replaced, and when
+    changed: Mapping[str, pd.Timestamp] = field(default_factory=dict)
 
     @property
     def length(self) -> int:
@@ -75,13 +78,17 @@ class Group:
 
     def view(self, known: Known, *, length: int | None = None) -> Windows:
         """Return ``known`` as windows of the group's grid."""
-        return windows(
+        view = windows(
             known.history,
             freq_=self.freq,
             horizon=self.horizon,
             known_future=known.known_future,
             length=length,
         )
+        if not self.changed:
+            return view
+        since = pd.to_datetime([self.changed.get(str(u)) for u in view.unique_id], utc=True)
+        return replace(view, changed=since.to_numpy("datetime64[ns]"))
 
 
 class Tried(NamedTuple):

@@ -15,7 +15,7 @@ from horizonte.prepare.calendar import calendar
 from horizonte.prepare.windows import Reals, Windows
 
 HARMONICS = {"day": 8, "week": 42, "year": 2, "mixed": 2}  # mixed: day and year together
-_FACTS = ("zone", "holidays", "day", "week", "year", "mixed")  # that the columns depend on
+_FACTS = ("zone", "holidays", "day", "week", "year", "mixed", "anew", "changed")  # of the columns
 _HOLIDAY = ("holiday", "day_before_holiday", "day_after_holiday")
 
 
@@ -23,7 +23,8 @@ def terms(one: Windows, where: Spec) -> Spec:
     """Return which columns the one row of ``one`` can carry, as JSON can hold it.
 
     Harmonics stay below half the grid's rate, the year needs more than one of its kind, and
-    there are at most a column for ten observations.
+    there are at most a column for ten observations. After a change (``changed``, ISO-8601) the
+    day has a shape of its own beside the usual one, of ``anew`` harmonics: null and 0 without one.
     """
     seen = np.flatnonzero(np.isfinite(one.y[0]))
     years = (seen[-1] - seen[0]) / one.steps("P365D")
@@ -36,7 +37,14 @@ def terms(one: Windows, where: Spec) -> Spec:
         shrink = "week" if out["week"] >= 7 or out["day"] == 0 else "day"
         out[shrink] //= 2
     mixed = min(HARMONICS["mixed"], out["day"]) if out["year"] else 0
-    return {**where, **out, "mixed": mixed, "known": _known(one)}
+    return {**where, **out, "mixed": mixed, "known": _known(one), **_changed(one, out["day"])}
+
+
+def _changed(one: Windows, day: int) -> Spec:
+    after = np.isfinite(one.y[0]) & one.anew(0)
+    if one.changed is None or not after.any():
+        return {"anew": 0, "changed": None}
+    return {"anew": min(day, int(after.sum()) // 20), "changed": str(one.changed[0])}
 
 
 def _count(out: dict[str, int]) -> int:
@@ -69,7 +77,9 @@ def columns(spec: Spec, ds: NDArray[np.datetime64]) -> list[Reals]:
     year = _waves(local["year_phase"].to_numpy(float) + hour / 365, range(1, spec["year"] + 1))
     mixed = [a * b for a in day[: 2 * spec["mixed"]] for b in year]
     off = [local[name].to_numpy(float) for name in _HOLIDAY] if spec["holidays"] else []
-    return [np.ones(len(ds)), *day, *week, *year, *mixed, *off]
+    since = ds >= np.datetime64(spec.get("changed") or "NaT")  # models saved before know no change
+    anew = [wave * since for wave in day[: 2 * (spec.get("anew") or 0)]]
+    return [np.ones(len(ds)), *day, *week, *year, *mixed, *off, *anew]
 
 
 def _waves(phase: Reals, harmonics: range | list[int]) -> list[Reals]:
@@ -94,7 +104,7 @@ def level(spec: Spec, windows: Windows, back: int) -> Reals:
     ds = span(windows, back)
     grid, at = once(ds, windows.step)
     own = len(spec["beta"]) - len(spec["known"])
-    facts = tuple(spec[name] for name in _FACTS)
+    facts = tuple(spec.get(name) for name in _FACTS)
     out = _curve(grid[0], len(grid), windows.step, facts, tuple(spec["beta"][:own]))[at]
     known = covariates(spec, values(windows, back), ds.shape)
     return out + _dot(known, spec["beta"][own:]) if known else out

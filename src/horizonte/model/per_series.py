@@ -166,6 +166,7 @@ def origins(one: Windows, *, count: int, every: str, back: int) -> tuple[Windows
         cutoff=one.cutoff[0] - one.step * (one.length - ends),
         y=np.vstack([p.y for p in parts]),
         covariates={n: np.vstack([p.covariates[n] for p in parts]) for n in one.covariates},
+        changed=None,
     )
     return stacked, np.vstack([one.y[:, a] for a in ahead])
 
