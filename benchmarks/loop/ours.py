@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 from benchmarks.loop.game import WEEK, Moment
@@ -17,16 +18,21 @@ from horizonte.loop.gather import Rows, Standing
 from horizonte.model import metrics
 from horizonte.model.forecaster import Forecaster
 from horizonte.monitor import decision, weeks
-from horizonte.monitor.evidence import Evidence
-from horizonte.monitor.findings import MENDED
+from horizonte.monitor.evidence import Evidence, Named
 from horizonte.monitor.triggers import AGE
 from horizonte.policy import Policy
+from horizonte.retrain import told
 from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
 from horizonte.retrain.gate import judge
-from horizonte.retrain.pinned import window
 from horizonte.retrain.recalibrate import LEAST, SPAN
+from horizonte.store.retrainings import LASTING
 
 NOTHING = ANNOTATION.empty()
+
+
+def _card(pin: pd.Timestamp, since: pd.Timestamp | None) -> dict[str, Any]:
+    changed = {} if since is None else {UNIQUE_ID: since.isoformat()}
+    return {"params": {"snapshot": {"as_of": pin.isoformat(), "changed": changed}}, "scores": {}}
 
 
 @dataclass
@@ -40,6 +46,8 @@ class Loop:
     before: Evidence | None = None
     retrainings: list[tuple[str, pd.Timestamp, str]] = field(default_factory=list)
     firing: frozenset[str] = frozenset()
+    first: dict[str, list[pd.Timestamp]] = field(default_factory=dict)
+    card: dict[str, Any] = field(default_factory=dict)
     scored: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=weeks.KEY + weeks.VALUES)
     )
@@ -48,34 +56,50 @@ class Loop:
         """Monitor, decide, and return the model that serves from now on."""
         now, played = moment.now, moment.played
         self.promoted = self.promoted or now - self.days * DAY
+        self.card = self.card or _card(self.pinned, None)
         evidence = self._evidence(moment)
         decided = decision.decide(evidence, self.policy)
         self._note(evidence, decided, moment)
+        named = self._first(evidence)
         if decided.action == "keep":
             return moment.model
         played.asked.append((now, decided.action))
-        learnt = [f for f in evidence.findings if f.name not in MENDED]
-        changed = max((pd.Timestamp(f.since) for f in learnt), default=None)
-        pin = now - window(self.policy.gate, now=now, changed=changed) * DAY
-        challenger = self._challenger(moment, decided.action, pin)
+        pin = told.pin(self.policy.gate, now=now, named=named, card=self.card)
+        since = told.told(named, self.card).get(UNIQUE_ID)
+        since = since if since is not None and since < pin else None
+        challenger = self._challenger(moment, decided.action, pin, since=since)
         won = challenger is not None and self._gate(moment, pin, challenger)
         self.retrainings.append((decided.action, now, "promoted" if won else "refused"))
         if challenger is None or not won:
             return moment.model
         self.pinned, self.promoted, self.before = pin, now, None
+        if decided.action == "retrain":
+            self.card = _card(pin, since)
         played.promoted.append(now)
         return challenger
 
-    def _challenger(self, moment: Moment, action: str, pin: pd.Timestamp) -> Forecaster | None:
+    def _challenger(
+        self, moment: Moment, action: str, pin: pd.Timestamp, *, since: pd.Timestamp | None
+    ) -> Forecaster | None:
         player, model = moment.player, moment.model
         if pin < self.pinned:
             return None
         if action == "retrain":
-            return player.train(pin)
+            return player.train(pin, changed=since)
         days = pd.date_range(max(self.pinned, pin - SPAN), pin - 2 * DAY, freq="D")
         if len(days) < LEAST:
             return None
         return replace(model, calibration=player.recalibrate(model, player.say(model, days)))
+
+    def _first(self, evidence: Evidence) -> list[Named]:
+        """Return what is named, since when it was first: as ``retrainings.named``."""
+        out = []
+        for f in evidence.findings:
+            known = self.first.setdefault(f.name, [])
+            known.append(pd.Timestamp(f.since))
+            since = min(s for s in known if s > known[-1] - LASTING)
+            out.append(Named(f.unique_id, f.name, since.isoformat(), f.size))
+        return out
 
     def _gate(self, moment: Moment, pin: pd.Timestamp, challenger: Forecaster) -> bool:
         player, now = moment.player, moment.now
@@ -115,7 +139,7 @@ class Loop:
         version = str(said["model_version"].iloc[-1])
         standing = Standing(
             promotion=SimpleNamespace(sha256=version),  # type: ignore[arg-type]
-            card={"data_as_of": self.pinned.isoformat(), "scores": {}},
+            card=self.card | {"data_as_of": self.pinned.isoformat()},
             series=player.world.series,
             targets=(UNIQUE_ID,),
             now={UNIQUE_ID: now},

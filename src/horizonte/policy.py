@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import yaml
 from pydantic import Field, ValidationError
 
@@ -30,6 +31,9 @@ class Triggers(Section):
     coverage: float = Field(gt=0, lt=0.5, description="distance of a coverage from its level")
     drift_windows: int = Field(ge=1, description="consecutive windows that must drift")
     max_age: Duration = Field(description="a champion older than this is retrained")
+    learnt: Duration = Field(
+        pd.Timedelta(days=28), description="days of another daily course that are enough to learn it"
+    )
 
 
 class Brakes(Section):
@@ -38,6 +42,9 @@ class Brakes(Section):
     min_age: Duration = Field(description="a champion younger than this is kept")
     cool_down: Duration = Field(description="time between two retrainings")
     learn: Duration = Field(description="a named change younger than this is not learnt yet")
+    learn_course: Duration = Field(
+        pd.Timedelta(days=14), description="the same of another daily course, which fits are told of"
+    )
     hysteresis: float = Field(ge=0, description="share of a threshold that must be passed again")
     min_rows: int = Field(ge=1, description="mature rows without which nothing is decided")
 

@@ -25,6 +25,7 @@ from horizonte.monitor.evidence import (
     Retraining,
     Status,
     Target,
+    Told,
 )
 from horizonte.monitor.findings import Found
 from horizonte.pipeline import files
@@ -32,6 +33,7 @@ from horizonte.pipeline.report import inputs_drift, residual_drift
 from horizonte.policy import Policy
 from horizonte.prepare.comparable import comparable
 from horizonte.report.windows import EVERY, Pair
+from horizonte.retrain.told import known
 from horizonte.serve import folder as model_folder
 
 REFERENCE_WEEKS = 8  # the champion's first: a slow decay must not become its own measure
@@ -124,7 +126,17 @@ def evidence(
             for action, days, ended in standing.retrainings
         ),
         asked=dict(asked),
+        told=_told(standing),
     )
+
+
+def _told(standing: Standing) -> dict[str, Told]:
+    fitted = pd.Timestamp(standing.card["params"]["snapshot"]["as_of"])
+    return {
+        u: Told(at.isoformat(), (fitted - at) / _DAY)
+        for u, at in sorted(known(standing.card).items())
+        if u in standing.targets
+    }
 
 
 def _scores(standing: Standing, rows: Rows) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -63,7 +63,10 @@ def train(
     chosen = [
         folds.loc[(folds["freq"] == g.freq) & (folds["period"] == "selection")] for g in groups
     ]
-    evidence = [only(tried.backtest, rows) for rows in chosen]
+    evidence = [
+        abreast(only(tried.backtest, rows), rows, changed=g.changed)
+        for g, rows in zip(groups, chosen, strict=True)
+    ]
     jobs = [
         (g, final[g.freq], Evidence(rows, tried.context), plan.seed)
         for g, rows in zip(groups, evidence, strict=True)
@@ -123,4 +126,31 @@ def only(rows: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
     return BACKTEST.check(kept)
 
 
-__all__ = ["Group", "Known", "Plan", "Trained", "Tried", "calibrate", "only", "ship", "train"]
+def abreast(
+    rows: pd.DataFrame, folds: pd.DataFrame, *, changed: Mapping[str, pd.Timestamp]
+) -> pd.DataFrame:
+    """Return BACKTEST rows without actuals that follow a change which their fit had not seen.
+
+    What ships has seen it, and is no such forecast: neither as wrong, nor as unsure.
+    """
+    if not changed:
+        return rows
+    key = ["unique_id", "cutoff"]
+    fitted = rows[key].merge(folds[[*key, "fitted_at"]], on=key, how="left")["fitted_at"]
+    since = pd.to_datetime(rows["unique_id"].map(changed), utc=True)
+    behind = (fitted.to_numpy() < since.to_numpy()) & (rows["ds"] >= since).to_numpy()
+    return rows.assign(y=rows["y"].mask(behind))
+
+
+__all__ = [
+    "Group",
+    "Known",
+    "Plan",
+    "Trained",
+    "Tried",
+    "abreast",
+    "calibrate",
+    "only",
+    "ship",
+    "train",
+]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from horizonte.monitor.evidence import Asked, Evidence, Target
-from horizonte.monitor.findings import MENDED
-from horizonte.monitor.triggers import AGE, DRIFT, LEAST_DAYS, Trigger, Wants
+from horizonte.monitor.evidence import Asked, Evidence, Outcome, Target
+from horizonte.monitor.findings import COURSE, MENDED
+from horizonte.monitor.triggers import AGE, BRIEF, DRIFT, LEAST_DAYS, Trigger, Wants
 from horizonte.policy import Brakes
 
 YOUNG, COOLING, WAITING = "champion too young", "cool-down", "retraining waits"
@@ -26,7 +26,7 @@ def whole(evidence: Evidence, policy: Brakes, *, wants: Wants) -> str | None:
     if evidence.serving_days < policy.min_age / _DAY:
         return YOUNG
     counted = [r for r in evidence.retrainings if wants == "recalibrate" or r.action == "retrain"]
-    if any(r.days < policy.cool_down / _DAY for r in counted):
+    if any(r.days < _pause(evidence, policy, after=r.outcome) / _DAY for r in counted):
         return COOLING
     return None
 
@@ -51,12 +51,21 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
         return RECENT
     before = evidence.asked.get(trigger.key)
     if before is not None and _refused(evidence):
-        # Age grows by itself, and says nothing new by it.
-        grown = trigger.kind != AGE and trigger.strength >= before.strength * (
+        # Some grow by themselves, and say nothing new by it.
+        grown = trigger.kind not in (AGE, BRIEF) and trigger.strength >= before.strength * (
             1 + policy.hysteresis
         )
         return None if grown or _waited(before, evidence, policy) else ASKED
     return None
+
+
+def _pause(evidence: Evidence, policy: Brakes, *, after: Outcome) -> pd.Timedelta:
+    """Return how long a request is waited for: half where days alone may have been wanting.
+
+    The challenger of another daily course is judged by more of them each time.
+    """
+    young = [f for f in evidence.findings if f.name in COURSE and f.unique_id not in evidence.told]
+    return policy.cool_down / 2 if young and after == "refused" else policy.cool_down
 
 
 def broken(evidence: Evidence) -> set[str]:
@@ -83,14 +92,17 @@ def _recent(trigger: Trigger, evidence: Evidence, policy: Brakes) -> bool:
     return any(
         f.unique_id == trigger.unique_id
         and f.name not in MENDED
-        and now - pd.Timestamp(f.since) < policy.learn
+        and now - pd.Timestamp(f.since)
+        < (policy.learn_course if f.name in COURSE else policy.learn)
         for f in evidence.findings
     )
 
 
 def _waited(before: Asked, evidence: Evidence, policy: Brakes) -> bool:
     first, last = pd.Timestamp(before.first), pd.Timestamp(before.last)
-    return pd.Timestamp(evidence.as_of) - last >= max(policy.cool_down, last - first)
+    pause = _pause(evidence, policy, after="refused")
+    longer = last - first if pause == policy.cool_down else pause
+    return pd.Timestamp(evidence.as_of) - last >= max(pause, longer)
 
 
 def _refused(evidence: Evidence) -> bool:

@@ -67,6 +67,14 @@ class Asked:
     last: str
 
 
+@dataclass(frozen=True)
+class Told:
+    """Since when (ISO-8601, UTC) a daily course is another, and how many days of it were learnt from."""
+
+    since: str
+    days: float
+
+
 _LONG_AGO = "1970-01-01T00:00:00+00:00"
 
 
@@ -82,7 +90,8 @@ class Evidence:
 
     ``serving_days`` counts from the promotion, ``known_days`` from the newest data that the
     champion was trained on. ``annotated`` series have an annotation in force now. ``asked`` are
-    triggers that already asked for an action and have not fallen back since.
+    triggers that already asked for an action and have not fallen back since. ``told`` are
+    series whose daily course is another, as the champion's fits were told.
     """
 
     model_version: str
@@ -95,6 +104,7 @@ class Evidence:
     annotated: tuple[str, ...] = ()
     retrainings: tuple[Retraining, ...] = ()
     asked: Annotated[dict[str, Asked], BeforeValidator(_whole)] = field(default_factory=dict)
+    told: dict[str, Told] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the evidence as JSON holds it."""

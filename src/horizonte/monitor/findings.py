@@ -18,6 +18,7 @@ MISSING, STUCK, UNIT, LEVEL, TREND, VARIANCE, PHASE, DECAY = NAMES = (
     "slow decay",
 )
 MENDED = (MISSING, STUCK, UNIT)  # at the source: no model learns them
+COURSE = (PHASE,)  # another daily course: fits that are told of it learn it in days
 
 
 @dataclass(frozen=True)

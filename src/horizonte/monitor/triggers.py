@@ -13,8 +13,10 @@ from horizonte.monitor.levels import Estimate
 from horizonte.policy import Triggers
 
 SKILL, COVERAGE, DRIFT, AGE = "skill decay", "coverage", "residual drift", "champion age"
+BRIEF = "briefly learnt"
 SHIFTS = ("level shift", "trend break", "phase shift", "slow decay")
 LEAST_DAYS = 7  # of cutoffs: fewer do not say how uncertain they are
+_DAY = pd.Timedelta(days=1)
 Wants = Literal["recalibrate", "retrain"]
 
 
@@ -47,9 +49,18 @@ def found(evidence: Evidence, policy: Triggers) -> list[Trigger]:
         # A shift that was named is a second witness: one window is enough.
         needed = 1 if drift.unique_id in shifted else policy.drift_windows
         made.append(Trigger(DRIFT, drift.unique_id, "retrain", run / needed, run))
+    made += _briefly_learnt(evidence, policy)
     age = evidence.known_days
-    made.append(Trigger(AGE, "", "retrain", age / (policy.max_age / pd.Timedelta(days=1)), age))
+    made.append(Trigger(AGE, "", "retrain", age / (policy.max_age / _DAY), age))
     return made
+
+
+def _briefly_learnt(evidence: Evidence, policy: Triggers) -> Iterator[Trigger]:
+    """Yield each series of whose new daily course there are twice the days that the champion saw."""
+    for unique_id, told in evidence.told.items():
+        if 0 < told.days < policy.learnt / _DAY:
+            there = (pd.Timestamp(evidence.as_of) - pd.Timestamp(told.since)) / _DAY
+            yield Trigger(BRIEF, unique_id, "retrain", there / told.days - 1, told.days)
 
 
 def _of_target(target: Target, policy: Triggers, *, shifted: bool) -> Iterator[Trigger]:

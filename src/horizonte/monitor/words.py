@@ -54,6 +54,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "the errors of {thing} have left their usual range, {value} windows in a row",
         "os erros de {thing} saíram da faixa habitual, {value} janelas seguidas",
     ),
+    "briefly learnt": (
+        "it was trained on only {value} days of the new daily course of {thing}",
+        "ele foi treinado com só {value} dias do novo curso diário de {thing}",
+    ),
     "champion age": (
         "the newest data it was trained on is {value} days old",
         "os dados mais novos do seu treino têm {value} dias",

@@ -52,12 +52,12 @@ def worse_than_naive(found: Days, policy: Gate) -> list[str]:
 
 
 def off(table: tuple[Series, ...], policy: Gate) -> list[str]:
-    """Refuse coverage out of its band: the mean, or a series on which it got much worse."""
+    """Refuse coverage out of its band and further off than the champion's: the mean, or a series much."""
     said = []
     for level in LEVELS:
         wanted, name = level / 100, f"coverage_{level}"
-        found = mean(table, name)
-        if found is None or abs(found - wanted) > policy.coverage:
+        found, before = mean(table, name), mean(table, f"champion_{name}")
+        if found is None or before is None or _further(found, before, wanted, policy):
             said.append(
                 f"the {level} % interval holds {percent(found)} of what came, "
                 f"more than {100 * policy.coverage:g} points off"
@@ -71,3 +71,8 @@ def off(table: tuple[Series, ...], policy: Gate) -> list[str]:
                     f"the champion's {percent(theirs)}"
                 )
     return said
+
+
+def _further(found: float, before: float, wanted: float, policy: Gate) -> bool:
+    """Return whether a coverage is out of its band, and further from its level than the champion's."""
+    return abs(found - wanted) > max(policy.coverage, abs(before - wanted))

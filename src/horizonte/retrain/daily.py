@@ -11,6 +11,7 @@ from horizonte.model import metrics
 CHAMPION, CHALLENGER, NAIVE = "champion", "challenger", "naive"
 MEANS = ("sql", "mase", "coverage_80", "coverage_90")
 SHARE = 0.5  # of a full day's rows without which a day says too little
+WORST = 100.0  # times the old loss, beyond which nothing is told apart
 
 
 class Days(NamedTuple):
@@ -74,8 +75,14 @@ def by_day(differences: pd.DataFrame, weights: pd.Series) -> pd.Series:
 
 
 def share(difference: float) -> float:
-    """Return a difference of ``differences`` as the share of the old loss that is saved."""
-    return 2 * difference / (2 + difference)
+    """Return a difference of ``differences`` as the share of the old loss that is saved.
+
+    Limits of an interval may lie beyond -2 to 2, where no difference can: they say no more than
+    that all is saved, or that the loss is ``WORST`` times as large.
+    """
+    worst = 2 * (1 - WORST) / (1 + WORST)
+    bounded = min(max(difference, worst), 2.0)
+    return 2 * bounded / (2 + bounded)
 
 
 def saved(losses: pd.DataFrame, metric: str, *, old: str, new: str) -> pd.Series:

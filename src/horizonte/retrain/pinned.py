@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +10,10 @@ from typing import Any, Self
 
 import pandas as pd
 
+from horizonte.monitor.evidence import Named
 from horizonte.pipeline import files
 from horizonte.policy import Gate
+from horizonte.retrain import told
 from horizonte.retrain.refused import Refused
 from horizonte.retrain.workspace import git
 from horizonte.serve import inputs
@@ -20,7 +22,6 @@ from horizonte.store.connection import Connection
 from horizonte.store.promotions import Promotion
 
 DAY = pd.Timedelta(days=1)
-LEAST = 14  # days that a gate is given, however recent the change
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Pinned:
     base: str
     branch: str
     days: int  # after it, for the gate
+    changed: dict[str, str]  # series → since when its daily course is another, ISO-8601
 
     def as_json(self) -> dict[str, Any]:
         """Return the pin as the ledger keeps it."""
@@ -40,19 +42,8 @@ class Pinned:
     @classmethod
     def of(cls, stored: dict[str, Any]) -> Self:
         """Return what ``as_json`` gave."""
-        return cls(**stored | {"as_of": datetime.fromisoformat(stored["as_of"])})
-
-
-def window(gate: Gate, *, now: pd.Timestamp, changed: pd.Timestamp | None) -> int:
-    """Return the days before ``now`` that are kept for the gate.
-
-    Where a change was named, half of what came after it trains and half judges: a challenger that
-    has not seen the change cannot have learnt it. Without one, or later, ``gate.days``.
-    """
-    if changed is None or changed >= now:
-        return gate.days
-    half = (now - changed) // (2 * DAY)
-    return min(gate.days, max(LEAST, int(half)))
+        own = {"changed": {}} | stored | {"as_of": datetime.fromisoformat(stored["as_of"])}
+        return cls(**own)
 
 
 def pin(
@@ -61,17 +52,17 @@ def pin(
     *,
     root: Path,
     gate: Gate,
-    changed: pd.Timestamp | None = None,
+    named: Sequence[Named] = (),
 ) -> Pinned:
-    """Return a pin ``window`` days before the newest clock of the targets' sources.
+    """Return ``told.pin`` by the newest clock of the targets' sources.
 
-    Raises Refused where the champion has seen later data: too few days would be left on which
+    ``named`` is what happened, by the monitor. Raises Refused where the champion has seen later data: too few days would be left on which
     neither model was trained.
     """
-    now = newest(conn, files.declared(root))
-    days = window(gate, now=now, changed=changed)
-    as_of = now - days * DAY
-    seen = pd.Timestamp(str(promotions.card(conn, champion.sha256)["data_as_of"]))
+    now, card = newest(conn, files.declared(root)), promotions.card(conn, champion.sha256)
+    as_of = told.pin(gate, now=now, named=named, card=card)
+    days = (now - as_of) // DAY
+    seen = pd.Timestamp(str(card["data_as_of"]))
     if as_of < seen:
         raise Refused(
             f"the champion has seen everything until {seen:%Y-%m-%d %H:%M}Z, and the gate needs "
@@ -85,6 +76,7 @@ def pin(
         git(root, "rev-parse", "HEAD"),
         "main" if branch == "HEAD" else branch,
         days,
+        {u: at.isoformat() for u, at in told.told(named, card).items() if at < as_of},
     )
 
 

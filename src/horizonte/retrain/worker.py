@@ -18,7 +18,7 @@ import psycopg
 from horizonte import paths, policy
 from horizonte.embedded import services
 from horizonte.errors import Fault, StoreFault
-from horizonte.monitor.findings import MENDED
+from horizonte.monitor.evidence import Named
 from horizonte.pipeline import files
 from horizonte.policy import Policy
 from horizonte.retrain import recalibrate
@@ -107,7 +107,7 @@ def _pinned(job: Job) -> Pinned:
             _champion(job),
             root=job.root,
             gate=job.policy.gate,
-            changed=retrainings.changed(job.conn, job.run, besides=MENDED),
+            named=[Named(*row) for row in retrainings.named(job.conn, job.run)],
         )
         job.note("pinned", **found.as_json())
     return Pinned.of(job.done["pinned"])
@@ -123,7 +123,7 @@ def _trained(job: Job, pinned: Pinned, place: Workspace) -> str:
         recalibrate.make(job.conn, base, place.model, pinned=pinned)
     else:
         place.make()
-        place.pin(pinned.as_of, pinned.recorded)
+        place.pin(pinned.as_of, pinned.recorded, changed=pinned.changed)
         place.train()
     made = model_folder.verified(place.model)[0]
     job.note("trained", challenger=made)

@@ -57,7 +57,9 @@ class Workspace:
         point_remote(self.folder, services.endpoints().s3)
         self._run([*_DVC, "cache", "dir", "--local", str(_cache(self.root))], ServiceFault)
 
-    def pin(self, as_of: datetime, recorded: str | None) -> None:
+    def pin(
+        self, as_of: datetime, recorded: str | None, *, changed: Mapping[str, str] | None = None
+    ) -> None:
         """Write the pin into ``params.yaml``; every other character of it stays."""
         path = self.folder / paths.MARKER
         yaml = YAML()
@@ -67,6 +69,8 @@ class Workspace:
         )
         content = yaml.load(path.read_text(encoding="utf-8"))
         content["snapshot"] |= {"as_of": as_of.isoformat(), "recorded": recorded}
+        if changed or content["snapshot"].get("changed"):
+            content["snapshot"]["changed"] = dict(changed or {})
         with path.open("w", encoding="utf-8") as file:
             yaml.dump(content, file)
 

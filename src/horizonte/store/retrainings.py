@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import pandas as pd
@@ -34,6 +34,7 @@ Step = Literal[
     "refused",
     "failed",
 ]
+LASTING = timedelta(days=28)  # within which a finding of the same name is the same
 _LOCK = 4_614_110_870_016
 
 
@@ -103,16 +104,22 @@ def done(conn: Connection, run_id: int) -> dict[str, dict[str, Any]]:
     return dict(rows)
 
 
-def changed(conn: Connection, run: Run, *, besides: Sequence[str]) -> pd.Timestamp | None:
-    """Return since when the newest change that ``run`` is to learn was seen, None where none was named.
+def named(conn: Connection, run: Run) -> Sequence[tuple[str, str, str]]:
+    """Return what was noticed by the verdict that asked for ``run``, or the newest one before it.
 
-    ``besides`` names what is nothing to learn.
+    (unique_id, name, since as ISO-8601), since as when it was first named: what lasts becomes the
+    usual, and is then seen to begin later.
     """
-    row = conn.execute(
-        "SELECT max(since) FROM finding WHERE verdict_id = %s AND NOT name = ANY(%s)",
-        (run.verdict_id, list(besides)),
-    ).fetchone()
-    return None if row is None or row[0] is None else pd.Timestamp(row[0])
+    rows = conn.execute(
+        """SELECT f.unique_id, f.name, min(e.since) FROM finding AS f
+           JOIN finding AS e ON (e.unique_id, e.name) = (f.unique_id, f.name)
+               AND e.verdict_id <= f.verdict_id AND e.since > f.since - %(lasting)s
+           WHERE f.verdict_id = coalesce(%(verdict)s, (SELECT max(id) FROM verdict
+                                                       WHERE recorded_at <= %(at)s))
+           GROUP BY 1, 2 ORDER BY 1, 2""",
+        {"lasting": LASTING, "verdict": run.verdict_id, "at": run.recorded_at},
+    ).fetchall()
+    return [(unique_id, name, since.isoformat()) for unique_id, name, since in rows]
 
 
 def times(conn: Connection, run_id: int, step: Step) -> int:

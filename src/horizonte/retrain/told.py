@@ -1,0 +1,54 @@
+"""What a challenger is told of changes, and which days are kept to judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from horizonte.monitor.evidence import Named
+from horizonte.monitor.findings import COURSE, MENDED
+from horizonte.policy import Gate
+
+DAY = pd.Timedelta(days=1)
+LEAST = 14  # days that a gate is given, however recent the change
+TRAINS, QUICKLY = 5, 9  # days of another course that fits learn it from; the least for its gate
+
+
+def told(named: Iterable[Named], card: Mapping[str, Any]) -> dict[str, pd.Timestamp]:
+    """Return since when the daily course of series is another: as named, else as the champion was told.
+
+    ``card`` is the champion's.
+    """
+    return known(card) | {f.unique_id: pd.Timestamp(f.since) for f in named if f.name in COURSE}
+
+
+def known(card: Mapping[str, Any]) -> dict[str, pd.Timestamp]:
+    """Return since when the daily course of series is another, as the model of ``card`` was told."""
+    pinned = card.get("params", {}).get("snapshot", {})
+    return {u: pd.Timestamp(at) for u, at in pinned.get("changed", {}).items()}
+
+
+def pin(
+    gate: Gate, *, now: pd.Timestamp, named: Iterable[Named], card: Mapping[str, Any]
+) -> pd.Timestamp:
+    """Return until when a challenger is trained; at most ``gate.days`` after it are the gate's.
+
+    Where a change was named, half of what came after the newest trains and half judges: a
+    challenger that has not seen it cannot have learnt it. Another daily course that the champion
+    (its ``card``) does not know is learnt in days: the first ``TRAINS`` train and all later ones
+    judge, so a challenger refused for want of days is judged by more of them when asked again.
+    """
+    before = known(card)
+    found = [(at, False) for at in before.values()]
+    for f in named:
+        if f.name not in MENDED and pd.Timestamp(f.since) < now:
+            quickly = f.name in COURSE and f.unique_id not in before
+            found.append((pd.Timestamp(f.since), quickly))
+    newest, quickly = max(found, default=(None, False))
+    if newest is None:
+        return now - gate.days * DAY
+    judged = now - newest - TRAINS * DAY if quickly else (now - newest) // (2 * DAY) * DAY
+    least = (QUICKLY if quickly else LEAST) * DAY
+    return now - min(gate.days * DAY, max(least, judged))
