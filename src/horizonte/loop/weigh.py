@@ -131,12 +131,11 @@ def evidence(
 
 
 def _told(standing: Standing) -> dict[str, Told]:
+    told = {u: at for u, at in sorted(known(standing.card).items()) if u in standing.targets}
+    if not told:
+        return {}
     fitted = pd.Timestamp(standing.card["params"]["snapshot"]["as_of"])
-    return {
-        u: Told(at.isoformat(), (fitted - at) / _DAY)
-        for u, at in sorted(known(standing.card).items())
-        if u in standing.targets
-    }
+    return {u: Told(at.isoformat(), (fitted - at) / _DAY) for u, at in told.items()}
 
 
 def _scores(standing: Standing, rows: Rows) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from horizonte.prepare.windows import Reals, Windows
 Ints = NDArray[np.int64]
 Place = tuple[str, str | None]  # zone, holiday calendar
 DAYS, WEEKS = 7, 4  # how many same times of day and of week a row looks back on
-ANEW = 0.5  # least share of targets from after a change: learnt in days, and not only from them
+ANEW = 0.1  # least share of targets from after a change: more would learn the weather of few days
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from horizonte import policy as policies
 from horizonte.monitor import brakes, triggers
 from horizonte.monitor.decision import Decision, asked, decide
-from horizonte.monitor.evidence import Asked, Drift, Evidence, Named, Retraining, Target
+from horizonte.monitor.evidence import (
+    Asked,
+    Drift,
+    Evidence,
+    Named,
+    Retraining,
+    Target,
+    Told,
+)
 from horizonte.monitor.levels import Estimate, Window
 
 POLICY = policies.load(Path(__file__).parents[3] / "params.yaml")
@@ -47,6 +55,9 @@ STUCK = (Named("a", "stuck sensor", "2026-03-01T00:00:00+00:00"),)
 REFUSED = (Retraining("retrain", 20.0, "refused"),)
 LATELY = {"skill decay: a": Asked(1.0, "2026-01-20T00:00:00+00:00", "2026-02-20T00:00:00+00:00")}
 STRONGLY = {"skill decay: a": Asked(4.9, "2026-01-01T00:00:00+00:00", "2026-02-10T00:00:00+00:00")}
+SHIFTED = replace(BAD, findings=(Named("a", "phase shift", "2026-02-09T00:00:00+00:00"),))
+AGO = {"skill decay: a": Asked(4.9, "2026-02-23T00:00:00+00:00", "2026-02-23T00:00:00+00:00")}
+LEARN = ("retrain", ("briefly learnt: a",), ())
 
 
 @pytest.mark.parametrize(
@@ -151,6 +162,28 @@ STRONGLY = {"skill decay: a": Asked(4.9, "2026-01-01T00:00:00+00:00", "2026-02-1
             ("skill decay: a",),
             ("too few rows: skill decay: a",),
         ),
+        # another daily course, which fits are told of
+        (
+            replace(BAD, findings=(Named("a", "phase shift", "2026-02-16T00:00:00+00:00"),)),
+            "retrain",  # two weeks of it are enough
+            ("skill decay: a",),
+            (),
+        ),
+        (
+            replace(SHIFTED, retrainings=(Retraining("retrain", 7.0, "refused"),), asked=AGO),
+            "retrain",  # a week more judges the same challenger
+            ("skill decay: a",),
+            (),
+        ),
+        (
+            replace(SHIFTED, retrainings=(Retraining("retrain", 7.0, "promoted"),)),
+            "keep",
+            ("skill decay: a",),
+            ("cool-down",),
+        ),
+        (replace(CALM, told={"a": Told("2025-11-25T00:00:00+00:00", 7.0)}), *LEARN),
+        (replace(CALM, told={"a": Told("2026-02-20T00:00:00+00:00", 7.0)}), "keep", (), ()),
+        (replace(CALM, told={"a": Told("2025-11-01T00:00:00+00:00", 30.0)}), "keep", (), ()),
         # hysteresis
         (
             replace(SLIGHT, asked=LATELY, retrainings=REFUSED),
@@ -272,6 +305,13 @@ def test_what_was_held_has_not_asked() -> None:
     assert asked(replace(BAD, serving_days=1.0), POLICY) == {}
 
 
+def test_a_course_that_is_briefly_learnt_is_said() -> None:
+    """The sentence tells how many days of it the champion was trained on, in both languages."""
+    found = decide(replace(CALM, told={"a": Told("2025-11-25T00:00:00+00:00", 7.0)}), POLICY)
+    assert "trained on only 7 days of the new daily course of a" in found.sentence_en
+    assert "só 7 dias do novo curso diário de a" in found.sentence_pt
+
+
 reals = st.floats(allow_nan=False, allow_infinity=False)
 some = st.floats(min_value=0, max_value=2)
 estimates = st.none() | st.builds(
@@ -308,7 +348,7 @@ evidences = st.builds(
         st.builds(
             Named,
             names,
-            st.sampled_from(["missing feed", "stuck sensor", "unit change", "level shift", "new"]),
+            st.sampled_from(["missing feed", "unit change", "level shift", "phase shift", "new"]),
             st.just(CALM.as_of),
             st.none() | reals,
         ),
@@ -329,6 +369,7 @@ evidences = st.builds(
         st.builds(Asked, some, st.just(CALM.as_of), st.just(CALM.as_of)),
         max_size=2,
     ),
+    st.dictionaries(names, st.builds(Told, st.just(CALM.as_of), reals), max_size=2),
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS, QUANTILES
 from horizonte.policy import Gate
-from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE, weights
+from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE, WORST, share, weights
 from horizonte.retrain.gate import judge
 from horizonte.retrain.ruling import Ruling
 
@@ -108,6 +108,16 @@ def test_coverage_out_of_its_band_is_refused(width: float) -> None:
     assert not [r for r in ruled(found, coverage=0.45).reasons if "interval holds" in r]
 
 
+def test_coverage_nearer_its_level_than_the_champions_is_no_fault() -> None:
+    """Bands that hold too little are refused beside good ones, and not beside narrower ones."""
+    found, bands = rows(0.7, width=0.55), list(QUANTILE_COLUMNS)
+    ours = found["model"] == CHAMPION
+    shrunk = found[bands].sub(found["mean"], axis=0).mul(0.4).add(found["mean"], axis=0)
+    narrower = found.assign(**{c: found[c].mask(ours, shrunk[c]) for c in bands})
+    assert [r for r in ruled(found).reasons if "interval holds" in r]
+    assert not [r for r in ruled(narrower).reasons if "interval holds" in r]
+
+
 def test_a_series_with_too_few_days_is_named_and_does_not_count() -> None:
     """Its gain changes nothing, and the ruling says why."""
     few = rows(0.1, days=9, names=("c",))
@@ -167,6 +177,27 @@ def test_a_noisy_series_weighs_less_and_a_quiet_one_no_more() -> None:
     assert found["d"] == pytest.approx(found["c"] / 4, rel=0.3)
     same = weights(pd.DataFrame({"a": [0.0] * 5, "b": [0.0] * 5}))
     assert same.tolist() == [0.5, 0.5]
+
+
+def test_limits_that_no_difference_can_reach_are_told_in_order() -> None:
+    """The share saved rises with the difference, also beyond what two losses can differ by."""
+    limits = [-1e6, -3.0, -2.0, -1.0, 0.0, 0.5, 2.0, 1e6]
+    shares = [share(d) for d in limits]
+    assert shares == sorted(shares)
+    assert shares[0] == shares[2] == pytest.approx(1 - WORST)
+    assert shares[4] == 0
+    assert shares[-1] == 1
+
+
+def test_days_that_could_be_chance_do_not_pass_however_few() -> None:
+    """Worse for three days, then better for five: so few and so alike are certain of nothing."""
+    found = rows(0.5, days=8)
+    other = found["model"].replace({CHAMPION: CHALLENGER, CHALLENGER: CHAMPION})
+    said = ruled(found.assign(model=found["model"].where(found["day"] > 2, other)), days=8, coverage=0.4)
+    assert not said.passed
+    assert said.gain is not None
+    assert said.gain > POLICY.gain
+    assert [r for r in said.reasons if "not certain" in r]
 
 
 def test_bad_days_count_in_full_beside_the_test() -> None:

@@ -1,0 +1,101 @@
+"""Another daily course: fits that are told since when learn it in days, and others as ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from horizonte.model.backtest import Group
+from horizonte.model.families import family
+from horizonte.model.statistical import FAMILIES, forecast
+from horizonte.model.train import abreast
+from horizonte.prepare.windows import Windows
+
+DAYS, AFTER, AHEAD = 150, 5, 10  # of history, of it after the change, and to be forecast
+HOURS = np.arange(24 * (DAYS + AHEAD))
+CHANGE = pd.Timestamp("2024-01-01", tz="UTC") + pd.Timedelta(days=DAYS - AFTER)
+Planted = dict[str, Callable[..., Any]]
+
+
+@pytest.fixture(scope="module")
+def history(planted: Planted) -> pd.DataFrame:
+    """A day of two peaks that comes four hours later from CHANGE on, with persistent noise."""
+    hour = np.where(HOURS < 24 * (DAYS - AFTER), HOURS, HOURS - 4) % 24
+    shape = 20 * np.exp(-(((hour - 8) / 2.5) ** 2)) + 30 * np.exp(-(((hour - 19) / 3) ** 2))
+    noise = np.random.default_rng(5).normal(0, 0.6, HOURS.size)
+    for t in range(1, HOURS.size):
+        noise[t] += 0.98 * noise[t - 1]
+    made: pd.DataFrame = planted["history"]({"a": 100 + shape + noise})
+    return made
+
+
+@pytest.fixture(scope="module")
+def group(history: pd.DataFrame, planted: Planted) -> Group:
+    made: Group = planted["group"](history, known=[])
+    return made
+
+
+def views(group: Group, history: pd.DataFrame) -> tuple[Windows, Windows]:
+    """What is fitted on, and what is forecast from: every later day."""
+    cutoff = history["ds"].iloc[24 * DAYS - 1]
+    fitting = group.view(group.fit_history_at(cutoff))
+    parts = [
+        group.history_at(cutoff + pd.Timedelta(days=d)).history.assign(
+            cutoff=cutoff + pd.Timedelta(days=d)
+        )
+        for d in range(AHEAD)
+    ]
+    known = group.history_at(cutoff)._replace(history=pd.concat(parts))
+    return fitting, group.view(known, length=group.length)
+
+
+def error(name: str, group: Group, history: pd.DataFrame) -> float:
+    fitting, serving = views(group, history)
+    said = family(name).fit(fitting, meta=group.meta, seed=7).predict(serving)
+    came = history["y"].to_numpy()[24 * DAYS :].reshape(AHEAD, 24)
+    return float(np.abs(said - came).mean())
+
+
+@pytest.mark.parametrize(("name", "share"), [("statistical", 0.8), ("linear", 0.97)])
+def test_told_of_it_a_fit_learns_it_in_days(
+    name: str, share: float, group: Group, history: pd.DataFrame
+) -> None:
+    """After five days of it, the error of the next ten is smaller than without being told."""
+    told = replace(group, changed={"a": CHANGE})
+    assert error(name, told, history) < share * error(name, group, history)
+
+
+@pytest.mark.parametrize("name", ["statistical", "linear", "boosting"])
+def test_a_change_of_another_series_alters_nothing(
+    name: str, group: Group, history: pd.DataFrame
+) -> None:
+    """Told of another series, and of a change still to come, the fit forecasts the same bits."""
+    for changed in ({"b": CHANGE}, {"a": history["ds"].max() + pd.Timedelta(days=1)}):
+        assert error(name, replace(group, changed=changed), history) == error(name, group, history)
+
+
+def test_a_model_saved_before_changes_were_told_forecasts_the_same(
+    group: Group, history: pd.DataFrame
+) -> None:
+    """A specification without what tells of a change gives the same bits as one that says: none."""
+    fitting, serving = views(group, history)
+    spec = FAMILIES["statistical"].fit(fitting, meta=group.meta, seed=0).series["a"]
+    of_old = {k: v for k, v in spec.items() if k not in ("anew", "changed")}
+    np.testing.assert_array_equal(forecast(of_old, serving), forecast(spec, serving))
+
+
+def test_no_evidence_is_taken_from_fits_that_had_not_seen_the_change() -> None:
+    """Of their forecasts what came after it is taken out; later fits and other series keep theirs."""
+    days = pd.date_range("2024-05-01", periods=4, freq="D", tz="UTC")
+    folds = pd.DataFrame({"unique_id": "a", "cutoff": days, "fitted_at": days[[0, 0, 2, 2]]})
+    folds = pd.concat([folds, folds.assign(unique_id="b")], ignore_index=True)
+    rows = folds[["unique_id", "cutoff"]].assign(ds=folds["cutoff"] + pd.Timedelta("12h"), y=1.0)
+    found = abreast(rows, folds, changed={"a": days[1]})
+    kept = found["y"].notna()
+    assert kept[rows["unique_id"] == "a"].tolist() == [True, False, True, True]
+    assert kept[rows["unique_id"] == "b"].all()
