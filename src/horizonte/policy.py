@@ -32,7 +32,8 @@ class Triggers(Section):
     drift_windows: int = Field(ge=1, description="consecutive windows that must drift")
     max_age: Duration = Field(description="a champion older than this is retrained")
     learnt: Duration = Field(
-        pd.Timedelta(days=28), description="days of another daily course that are enough to learn it"
+        pd.Timedelta(days=28),
+        description="days of another daily course that are enough to learn it",
     )
 
 
@@ -43,7 +44,8 @@ class Brakes(Section):
     cool_down: Duration = Field(description="time between two retrainings")
     learn: Duration = Field(description="a named change younger than this is not learnt yet")
     learn_course: Duration = Field(
-        pd.Timedelta(days=14), description="the same of another daily course, which fits are told of"
+        pd.Timedelta(days=14),
+        description="the same of another daily course, which fits are told of",
     )
     hysteresis: float = Field(ge=0, description="share of a threshold that must be passed again")
     min_rows: int = Field(ge=1, description="mature rows without which nothing is decided")

@@ -87,7 +87,7 @@ class Group:
         )
         if not self.changed:
             return view
-        since = pd.to_datetime([self.changed.get(str(u)) for u in view.unique_id], utc=True)
+        since = pd.to_datetime(pd.Series(view.unique_id).map(self.changed), utc=True)
         return replace(view, changed=since.to_numpy("datetime64[ns]"))
 
 

@@ -120,7 +120,8 @@ def _chance(anew: NDArray[np.bool_]) -> Reals | None:
     share = anew.mean()
     if not 0 < share < ANEW:
         return None
-    return np.where(anew, ANEW / anew.sum(), (1 - ANEW) / (~anew).sum())
+    chance: Reals = np.where(anew, ANEW / anew.sum(), (1 - ANEW) / (~anew).sum())
+    return chance
 
 
 def _values(tracks: Tracks, cells: Cells) -> dict[str, Reals]:

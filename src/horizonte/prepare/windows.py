@@ -85,7 +85,10 @@ class Windows:
     def anew(self, row: int) -> NDArray[np.bool_]:
         """Return which steps of ``row`` come after its change: none where there was none."""
         ds = self.history_ds()[row]
-        return ds >= (np.datetime64("NaT") if self.changed is None else self.changed[row])
+        after: NDArray[np.bool_] = ds >= (
+            np.datetime64("NaT") if self.changed is None else self.changed[row]
+        )
+        return after
 
     def frame(self, mean: Reals) -> pd.DataFrame:
         """Return ``mean`` ``[n, horizon]`` as rows (unique_id, cutoff, ds, mean)."""

@@ -54,10 +54,10 @@ def pin(
     gate: Gate,
     named: Sequence[Named] = (),
 ) -> Pinned:
-    """Return ``told.pin`` by the newest clock of the targets' sources.
+    """Return ``told.pin`` by the newest clock of the targets' sources, and what a training is told.
 
-    ``named`` is what happened, by the monitor. Raises Refused where the champion has seen later data: too few days would be left on which
-    neither model was trained.
+    ``named`` is what happened, by the monitor. Raises Refused where the champion has seen later
+    data: too few days would be left on which neither model was trained.
     """
     now, card = newest(conn, files.declared(root)), promotions.card(conn, champion.sha256)
     as_of = told.pin(gate, now=now, named=named, card=card)

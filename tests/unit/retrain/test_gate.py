@@ -193,7 +193,9 @@ def test_days_that_could_be_chance_do_not_pass_however_few() -> None:
     """Worse for three days, then better for five: so few and so alike are certain of nothing."""
     found = rows(0.5, days=8)
     other = found["model"].replace({CHAMPION: CHALLENGER, CHALLENGER: CHAMPION})
-    said = ruled(found.assign(model=found["model"].where(found["day"] > 2, other)), days=8, coverage=0.4)
+    said = ruled(
+        found.assign(model=found["model"].where(found["day"] > 2, other)), days=8, coverage=0.4
+    )
     assert not said.passed
     assert said.gain is not None
     assert said.gain > POLICY.gain

@@ -27,6 +27,8 @@ def test_a_pin_says_what_changed_and_forgets_what_no_longer_holds(tmp_path: Path
     path.write_text(PARAMS.read_text())
     place = Workspace(tmp_path, tmp_path, "base")
     place.pin(at, None, changed={"vic/demand_mw": "2026-02-20T00:00:00+00:00"})
-    assert params.load(path).snapshot.changed == {"vic/demand_mw": datetime(2026, 2, 20, tzinfo=UTC)}
+    assert params.load(path).snapshot.changed == {
+        "vic/demand_mw": datetime(2026, 2, 20, tzinfo=UTC)
+    }
     place.pin(at, None)
     assert params.load(path).snapshot.changed == {}
