@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from horizonte.web import language, people, static
+from horizonte.web import language, people, reasons, static
 from horizonte.web.language import LANGUAGES, Texts
 from horizonte.web.reading import Missing
 from horizonte.web.shown import ZONES, Shown, iso, known
@@ -73,6 +73,7 @@ def html(page: Page, template: str, status: int = 200, **values: object) -> HTML
         "zones": ZONES,
         "session": people.session(page.request),
         "form_token": people.form_token(page.request),
+        "reasons": lambda why, **of: reasons.told(why, page.t, page.shown, **of),
         "switch": lambda **changed: switched(page.request, **changed),
     }
     answer = HTMLResponse(environment().get_template(template).render(given | values), status)

@@ -66,6 +66,33 @@ def serve_model(conn: Connection) -> None:
     promotions.promote(conn, MODEL, why="the test's champion", by="test")
 
 
+def facts(name: str, **changed: Any) -> pd.DataFrame:
+    """The row of an hourly target of the plant, past-only and without limits."""
+    plain = {
+        "unique_id": name,
+        "freq": "PT1H",
+        "unit": "MW",
+        "zone": "UTC",
+        "role": "target",
+        "source": "plant",
+        "known_ahead_hours": 0.0,
+        "publication_lag_seconds": 0.0,
+        "lower": None,
+        "upper": None,
+        "covariates": [],
+        "holidays": None,
+    }
+    return pd.DataFrame([plain | changed])
+
+
+@contextmanager
+def beside(folder: Path, *, database: str, service: str) -> Iterator[httpx.Client]:
+    """Run the web app beside a forecast service; its broker is away."""
+    env = {"DATABASE": database, "WEB_SERVICE": service, "MQTT": "mqtt://127.0.0.1:1"}
+    with running(folder, **{f"HORIZONTE_{name}": value for name, value in env.items()}) as client:
+        yield client
+
+
 @contextmanager
 def running(folder: Path, **env: str) -> Iterator[httpx.Client]:
     """Run ``horizonte web`` in ``folder``; a client of it, until the process has ended."""

@@ -10,7 +10,7 @@ import httpx
 import pandas as pd
 import pytest
 from psycopg.types.json import Jsonb
-from tests.integration.web.conftest import END, follow, hours, running, say, serve_model
+from tests.integration.web.conftest import END, facts, follow, hours, running, say, serve_model
 
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.monitor.absence import Alarm
@@ -19,19 +19,6 @@ from horizonte.store.connection import Connection, connect
 
 Get = Callable[..., str]
 NOW = datetime.now(UTC)
-FACTS = {
-    "freq": "PT1H",
-    "unit": "MW",
-    "zone": "UTC",
-    "role": "target",
-    "source": "plant",
-    "known_ahead_hours": 0.0,
-    "publication_lag_seconds": 0.0,
-    "lower": None,
-    "upper": None,
-    "covariates": [],
-    "holidays": None,
-}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +46,7 @@ def conn(database_url: str) -> Iterator[Connection]:
 
 
 def _fill(conn: Connection) -> None:
-    series.register(conn, pd.DataFrame([FACTS | {"unique_id": "plant/load"}]))
+    series.register(conn, facts("plant/load"))
     conn.execute("INSERT INTO source (name, clock, step_seconds) VALUES ('plant', 'wall', 3600)")
     batch = ledger.open_batch(conn, source="plant", kind="stream", name="test", sha256=None)
     ledger.close_batch(conn, batch, observations.append(conn, hours("plant/load", 3), batch=batch))
