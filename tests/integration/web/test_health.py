@@ -18,7 +18,6 @@ from horizonte.store import alarms, ledger, observations, retrainings, seen, ser
 from horizonte.store.connection import Connection, connect
 
 Get = Callable[..., str]
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +58,13 @@ def _fill(conn: Connection) -> None:
     serve_model(conn)
     say(conn, "plant/load", END - pd.Timedelta(hours=1), 24)
     for process, minutes in (("host:1", 0), ("host:0", 50)):
-        sample = (NOW - timedelta(minutes=minutes), seen.SAMPLED, Jsonb({}), 0.0, process)
+        sample = (
+            datetime.now(UTC) - timedelta(minutes=minutes),
+            seen.SAMPLED,
+            Jsonb({}),
+            0.0,
+            process,
+        )
         conn.execute("INSERT INTO metric_sample VALUES (%s, %s, %s, %s, %s)", sample)
     told = Alarm("no readings", "plant", "Plant is silent.", "Plant está em silêncio.")
     alarms.update(conn, [told], names=["no readings"])
