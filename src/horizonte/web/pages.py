@@ -42,7 +42,7 @@ class Page(NamedTuple):
         return self.shown.zone
 
 
-def page(request: Request, now: datetime) -> Page:
+def page(request: Request) -> Page:
     """Return the page of ``request``: language and zone by its address, its cookies, its headers."""
     asked, kept = request.query_params, request.cookies
     tag = language.chosen(
@@ -51,7 +51,9 @@ def page(request: Request, now: datetime) -> Page:
     zones = [z for z in (asked.get("zone"), kept.get("zone")) if z in ZONES]
     t = language.texts(tag)
     browser = known(kept.get("browser_zone"))
-    return Page(request, t, Shown(t.locale, zones[0] if zones else "site", browser), now)
+    return Page(
+        request, t, Shown(t.locale, zones[0] if zones else "site", browser), request.app.state.now()
+    )
 
 
 def part(ask: Callable[[], T]) -> Part:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
+from tests.integration.conftest import declared
 
 from horizonte.contracts import QUANTILE_COLUMNS
 from horizonte.embedded import process
@@ -66,23 +67,9 @@ def serve_model(conn: Connection) -> None:
     promotions.promote(conn, MODEL, why="the test's champion", by="test")
 
 
-def facts(name: str, **changed: Any) -> pd.DataFrame:
-    """The row of an hourly target of the plant, past-only and without limits."""
-    plain = {
-        "unique_id": name,
-        "freq": "PT1H",
-        "unit": "MW",
-        "zone": "UTC",
-        "role": "target",
-        "source": "plant",
-        "known_ahead_hours": 0.0,
-        "publication_lag_seconds": 0.0,
-        "lower": None,
-        "upper": None,
-        "covariates": [],
-        "holidays": None,
-    }
-    return pd.DataFrame([plain | changed])
+def facts(*names: str, **changed: Any) -> pd.DataFrame:
+    """The rows of hourly targets of the plant."""
+    return declared(*names, **{"source": "plant"} | changed)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def _fill(conn: Connection) -> None:
     from horizonte.store import ledger, observations, series
 
     names = ["plant/load", "plant/silent", HOSTILE]
-    series.register(conn, pd.concat([facts(name, zone="America/Sao_Paulo") for name in names]))
+    series.register(conn, facts(*names, zone="America/Sao_Paulo"))
     batch = ledger.open_batch(conn, source="plant", kind="request", name="test", sha256=None)
     late = END - pd.Timedelta(hours=30)
     for rows in (hours("plant/load", 14), hours("plant/silent", 3, end=late), hours(HOSTILE, 2)):
