@@ -1,8 +1,9 @@
 """What is usual of one daily number: its calendar, its seasons, and how long it remembers.
 
-A regression on the calendar with errors that are autoregressive. The first coefficient is found by
-restricted likelihood (least squares would underrate a long memory, and every threshold with it),
-what then remains by Yule and Walker. What is new each day, the innovations in units of their own
+A regression on the calendar with errors that are autoregressive: weather that persists, beneath
+noise that does not (Granger & Morris 1976, https://doi.org/10.2307/2345178). Its coefficients are
+found by restricted likelihood (least squares would underrate a long memory, and every threshold
+with it), what then remains by Yule and Walker. What is new each day, the innovations in units of their own
 deviation, are white for any autocorrelation: on them a threshold means what it says.
 """
 
