@@ -28,9 +28,11 @@ QUIET = 5 * 364
 NAMES = ("loop", "never", "yearly", "preset", "daily")
 
 
-def game(seed: int, kind: str | None, *, days: int, names: tuple[str, ...]) -> list[dict[str, Any]]:
+def game(
+    seed: int, kind: str | None, *, days: int, names: tuple[str, ...], made: worlds.Maker
+) -> list[dict[str, Any]]:
     """Return one row per strategy for the world of ``seed``."""
-    world = worlds.make(seed, kind=kind, days=days)
+    world = made(seed, kind=kind, days=days)
     first = worlds.START + worlds.HISTORY - pd.Timedelta(hours=1)
     rows = []
     for name in names:
@@ -123,13 +125,14 @@ def main() -> None:
     asked.add_argument("--tune", action="store_true", help="even seeds instead of odd ones")
     asked.add_argument("--with", dest="names", nargs="*", default=list(NAMES), choices=NAMES)
     asked.add_argument("--kinds", nargs="*", default=list(worlds.PLANTS))
+    asked.add_argument("--on", choices=("made", "sample"), default="made", help="whose series")
     asked.add_argument("--out", type=Path, help="keep the rows as JSON")
     given = asked.parse_args()
     seeds = [2 * i + (0 if given.tune else 1) for i in range(max(given.games, given.quiet))]
-    names = tuple(given.names)
+    names, made = tuple(given.names), worlds.make if given.on == "made" else worlds.sample
     jobs = [(s, k, AFTER, names) for k in given.kinds for s in seeds[: given.games]]
     jobs += [(s, None, QUIET, ("loop",)) for s in seeds[: given.quiet]]
-    work = (joblib.delayed(game)(s, k, days=d, names=n) for s, k, d, n in jobs)
+    work = (joblib.delayed(game)(s, k, days=d, names=n, made=made) for s, k, d, n in jobs)
     rows = pd.DataFrame([r for part in joblib.Parallel(n_jobs=2)(work) for r in part])
     if given.out:
         given.out.write_text(json.dumps(rows.to_dict("records"), default=str, indent=1))

@@ -1,8 +1,10 @@
-"""Generated series with a season, weather that persists, and one planted change."""
+"""Series with a season, weather that persists, and one planted change: generated, or the sample's demand."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from horizonte.contracts import SERIES
 START = pd.Timestamp("2020-01-06", tz="UTC")
 HISTORY = pd.Timedelta(days=2 * 364)
 UNIQUE_ID = "world/y"
+SAMPLE, DEMAND = Path(__file__).parents[2] / "data/clean/observation.parquet", "vic/demand_mw"
 FACTORS = (1000.0, 0.001, 100.0, 0.01, 3.6, 1 / 3.6)
 
 
@@ -23,7 +26,7 @@ class World:
     kind: str | None
     at: pd.Timestamp | None  # when the change begins
     size: float
-    rho: float
+    rho: float  # NaN: of the sample
 
     @property
     def series(self) -> pd.DataFrame:
@@ -45,6 +48,13 @@ class World:
         return SERIES.check(pd.DataFrame([row]))
 
 
+class Maker(Protocol):
+    """Makes the world of a seed."""
+
+    def __call__(self, seed: int, *, kind: str | None, days: int) -> World:
+        """Return it."""
+
+
 def make(seed: int, *, kind: str | None, days: int) -> World:
     """Return the world of ``seed``: noise, size and date of the change are drawn from it."""
     rng = np.random.default_rng(seed)
@@ -55,11 +65,37 @@ def make(seed: int, *, kind: str | None, days: int) -> World:
     profile = _profile(rng)
     clean = level + _seasons(t, profile)
     noise = _noise(rng, hours, rho) * rng.uniform(2.0, 5.0)
+    return _planted(Draw(clean, noise, 0, profile, rng), kind, ds, rho)
+
+
+def sample(seed: int, *, kind: str | None, days: int) -> World:
+    """Return the demand of the sample, hourly, with the change of ``seed`` planted in it.
+
+    Its clock is moved by whole weeks to START. What is left of it beside its usual week is its
+    noise: that sets the size of what is planted. Needs ``dvc repro``; raises ValueError where the
+    sample is too short for ``days`` of play.
+    """
+    rows = pd.read_parquet(SAMPLE, filters=[("unique_id", "==", DEMAND)]).set_index("ds")["y"]
+    y = rows.resample("h").mean().interpolate(limit_area="inside").dropna()
+    y = y[y.index >= y.index[0].ceil("D") + pd.Timedelta(days=-y.index[0].ceil("D").weekday() % 7)]
+    hours = int((HISTORY + pd.Timedelta(days=days)) / pd.Timedelta(hours=1))
+    if len(y) < hours:
+        raise ValueError(f"{DEMAND}: {len(y):,} hours, {hours:,} are needed; play fewer days")
+    values = y.to_numpy()[:hours]
+    week = np.arange(hours) % 168
+    clean = (np.bincount(week, values) / np.bincount(week))[week]
+    profile = np.bincount(week % 24, values) / np.bincount(week % 24)
+    ds = pd.date_range(START, periods=hours, freq="h")
+    draw = Draw(clean, values - clean, 0, profile - profile.mean(), np.random.default_rng(seed))
+    return _planted(draw, kind, ds, float("nan"))
+
+
+def _planted(calm: Draw, kind: str | None, ds: pd.DatetimeIndex, rho: float) -> World:
     if kind is None:
-        return World(pd.Series(clean + noise, ds), None, None, 0.0, rho)
+        return World(pd.Series(calm.y, ds), None, None, 0.0, rho)
+    rng = calm.rng
     start = int((HISTORY + pd.Timedelta(days=int(rng.integers(40, 120)))) / pd.Timedelta(hours=1))
-    draw = Draw(clean, noise, start, profile, rng)
-    y, size = PLANTS[kind](draw)
+    y, size = PLANTS[kind](replace(calm, start=start))
     return World(pd.Series(y, ds), kind, ds[start], size, rho)
 
 

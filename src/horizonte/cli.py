@@ -66,9 +66,9 @@ def down() -> None:
     """Stop the web app, the forecast service and every embedded service that was started here."""
     from horizonte.embedded import services
     from horizonte.serve import run
-    from horizonte.web import background
+    from horizonte.web import detached
 
-    background.stop()
+    detached.stop()
     run.stop()
     services.down()
     out.print("Everything that was started here is stopped.")

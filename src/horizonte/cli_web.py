@@ -14,9 +14,9 @@ out = Console(soft_wrap=True)
 @app.command()
 def web(*, detach: Annotated[bool, typer.Option(help="return when it answers")] = False) -> None:
     """Run the web app until Ctrl-C: series, forecasts, models and health, for people who look."""
-    from horizonte.web import background, run
+    from horizonte.web import detached, run
 
     if detach:
-        out.print(f"web app: {background.start()}", markup=False)
+        out.print(f"web app: {detached.start()}", markup=False)
         return
     run.serve(told=lambda text: out.print(text, markup=False))

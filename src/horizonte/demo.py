@@ -26,7 +26,7 @@ from horizonte.retrain.publish import publish
 from horizonte.serve import run as service
 from horizonte.store import keys, ledger
 from horizonte.store.connection import connect
-from horizonte.web import background as web
+from horizonte.web import detached as web
 
 ASKED = {"series": ["vic/demand_mw"], "horizon": 4, "levels": [80]}
 KNOWN_SECONDS = 10.0  # in which a service has heard of a new key

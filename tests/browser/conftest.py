@@ -11,27 +11,13 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from tests.integration.conftest import database_url, server_url, servers  # noqa: F401 (fixtures)
-from tests.integration.web.conftest import END, follow, hours, running, say, serve_model
+from tests.integration.web.conftest import END, facts, follow, hours, running, say, serve_model
 
 from horizonte.embedded import services
 from horizonte.store import ledger, observations, series
 from horizonte.store.connection import connect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FACTS = {
-    "unique_id": "plant/load",
-    "freq": "PT1H",
-    "unit": "MW",
-    "zone": "America/Sao_Paulo",
-    "role": "target",
-    "source": "plant",
-    "known_ahead_hours": 0.0,
-    "publication_lag_seconds": 0.0,
-    "lower": None,
-    "upper": 500.0,
-    "covariates": [],
-    "holidays": None,
-}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +34,7 @@ def web(
 ) -> Iterator[httpx.Client]:
     """The web app over a year of hourly readings with a vintage a day."""
     with connect(database_url) as conn:
-        series.register(conn, pd.DataFrame([FACTS]))
+        series.register(conn, facts("plant/load", zone="America/Sao_Paulo", upper=500.0))
         batch = ledger.open_batch(conn, source="plant", kind="request", name="test", sha256=None)
         rows = hours("plant/load", 400)
         rows.loc[rows["ds"] == END - pd.Timedelta(hours=5), "y"] = 9000.0

@@ -146,25 +146,30 @@ def store(database_url: str) -> Iterator[Connection]:
         yield conn
 
 
+def declared(*ids: str, **facts: object) -> pd.DataFrame:
+    """The rows of series: hourly targets of source ``ids[0]``, past-only, without limits."""
+    plain = {
+        "freq": "PT1H",
+        "unit": "MW",
+        "zone": "UTC",
+        "role": "target",
+        "source": ids[0],
+        "known_ahead_hours": 0.0,
+        "publication_lag_seconds": 0.0,
+        "lower": None,
+        "upper": None,
+        "covariates": [],
+        "holidays": None,
+    }
+    return pd.DataFrame([plain | facts | {"unique_id": i} for i in ids])
+
+
 @pytest.fixture
 def declare(store: Connection) -> Callable[..., None]:
     """Register series: ``declare("a", "b", source="s")`` is hourly, past-only, without limits."""
 
     def run(*ids: str, **facts: object) -> None:
-        plain = {
-            "freq": "PT1H",
-            "unit": "MW",
-            "zone": "UTC",
-            "role": "target",
-            "source": ids[0],
-            "known_ahead_hours": 0.0,
-            "publication_lag_seconds": 0.0,
-            "lower": None,
-            "upper": None,
-            "covariates": [],
-            "holidays": None,
-        }
-        series.register(store, pd.DataFrame([plain | facts | {"unique_id": i} for i in ids]))
+        series.register(store, declared(*ids, **facts))
 
     return run
 

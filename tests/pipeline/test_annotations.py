@@ -96,6 +96,7 @@ def _run(server: str, root: Path, rows: pd.DataFrame, notes: pd.DataFrame) -> Ru
     params["features"] |= SMALL["features"] | {"test_days": 4, "selection_days": 14}
     params["train"] |= SMALL["train"]
     (root / "params.yaml").write_text(yaml.safe_dump(params))
+    (root / "sources.yaml").write_bytes((ROOT / "sources.yaml").read_bytes())
     with connect(urlsplit(server)._replace(path=f"/{root.name}").geturl()) as conn:
         _fill(conn, rows, notes)
         snapshot.run(conn, root=root)

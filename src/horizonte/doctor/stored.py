@@ -9,10 +9,10 @@ import pandas as pd
 
 from horizonte.doctor.finding import Finding
 from horizonte.ingest.sources import Source
+from horizonte.monitor.absence import STEPS
 from horizonte.store import alarms, verdicts
 from horizonte.store.connection import Connection
 
-STALE_STEPS = 3
 MOST_LATE = 10
 
 
@@ -38,7 +38,7 @@ def _fresh(conn: Connection, source: Source, now: datetime) -> Iterator[Finding]
         yield Finding(f"source {source.name}", "warning", "no reading yet", "load or send some")
         return
     age = max(pd.Timedelta(0), pd.Timestamp(now) - pd.Timestamp(row[0]))
-    if age > STALE_STEPS * pd.Timedelta(source.freq):
+    if age > STEPS * pd.Timedelta(source.freq):
         seen = f"stale: its newest reading could be known {age.floor('s')} ago"
         fix = "look at its devices, its topics and the dead letters"
         yield Finding(f"source {source.name}", "warning", seen, fix)

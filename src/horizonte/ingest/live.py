@@ -92,7 +92,8 @@ def accept(
         outcome = _outcome(rows, lost, fates) if each else _UNASKED
         refused = letters
         if len(lost):
-            refused = pd.concat([letters, _crowded(lost, origin)], ignore_index=True)
+            parts = [part for part in (letters, _crowded(lost, origin)) if len(part)]
+            refused = pd.concat(parts, ignore_index=True)
         told = ledger.refuse(conn, batch, refused) if len(refused) else 0
         counts += Counts(unchanged=len(refused) - told)  # of messages that came before
         stamped = int(kept["stamped"].sum())

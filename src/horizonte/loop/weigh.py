@@ -37,6 +37,7 @@ from horizonte.retrain.told import known
 from horizonte.serve import folder as model_folder
 
 REFERENCE_WEEKS = 8  # the champion's first: a slow decay must not become its own measure
+ERRORS = 0.5  # of the allowed false alarms, for drift of errors beside what has a name
 _DAY = pd.Timedelta(days=1)
 _SAID = ["unique_id", "cutoff", "ds", "y", "mean"]
 
@@ -62,7 +63,7 @@ def weigh(standing: Standing, rows: Rows, *, root: Path, policy: Policy) -> Weig
     inputs = inputs_drift(usual, series=standing.series, window=window, rate=rate)
     behind = [_behind(said, n) for n in range(policy.triggers.drift_windows + 1)]
     looks = [
-        {p.comparison.column: p for p in residual_drift(s, window=window, rate=rate)}
+        {p.comparison.column: p for p in residual_drift(s, window=window, rate=rate * ERRORS)}
         for s in behind
     ]
     targets = set(standing.targets)

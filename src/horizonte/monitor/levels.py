@@ -16,15 +16,17 @@ import pandas as pd
 from scipy import stats
 
 LEVEL = 0.998  # of the intervals: many targets are looked at, day after day
+LIKELY = 0.95  # of the bound that is enough beside a second witness
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and the interval of its uncertainty."""
+    """A value and the interval of its uncertainty; it is likely to be more than ``likely``."""
 
     value: float
     low: float
     high: float
+    likely: float | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Window:
 
 
 NOTHING = Window()
+LEAST = 3  # days: fewer have no spread
 
 
 def measure(rows: pd.DataFrame) -> Window:
@@ -57,15 +60,11 @@ def measure(rows: pd.DataFrame) -> Window:
     beside = known[known["naive"].notna()]
     error = (beside["mean"] - beside["y"]).abs()
     naive = (beside["naive"] - beside["y"]).abs()
-    one = pd.Series(1.0, index=known.index)
     return Window(
         len(known),
         int(day.nunique()),
-        _ratio(error, naive, day[beside.index], most=math.inf),
-        *(
-            _ratio(_inside(known, *band), one, day, most=1.0)
-            for band in (("q10", "q90"), ("q05", "q95"))
-        ),
+        _ratio(error, naive, day[beside.index]),
+        *(_share(_inside(known, *band), day) for band in (("q10", "q90"), ("q05", "q95"))),
     )
 
 
@@ -73,25 +72,45 @@ def _inside(rows: pd.DataFrame, low: str, high: str) -> pd.Series:
     return ((rows["y"] >= rows[low]) & (rows["y"] <= rows[high])).astype(float)
 
 
-def _ratio(above: pd.Series, below: pd.Series, day: pd.Series, *, most: float) -> Estimate | None:
-    """Return sum(above) / sum(below), from 0 to ``most``, and how far the days deviate from it."""
+def _ratio(above: pd.Series, below: pd.Series, day: pd.Series) -> Estimate | None:
+    """Return sum(above) / sum(below) and how far the days deviate from it."""
     top, bottom = above.groupby(day).sum(), below.groupby(day).sum()
-    if bottom.sum() <= 0 or not np.isfinite(top.sum()):
+    if len(top) < LEAST or bottom.sum() <= 0 or not np.isfinite(top.sum()):
         return None
     value = float(top.sum() / bottom.sum())
-    reach = _reach(((top - value * bottom) / bottom.mean()).to_numpy())
-    if not math.isfinite(reach):
+    error, looks = _error(((top - value * bottom) / bottom.mean()).to_numpy())
+    reach, near = _times((1 + LEVEL) / 2, looks) * error, _times(LIKELY, looks) * error
+    return Estimate(value, max(0.0, value - reach), value + reach, max(0.0, value - near))
+
+
+def _share(inside: pd.Series, day: pd.Series) -> Estimate | None:
+    """Return the share of ``inside`` with the interval of the shares that it may stem from.
+
+    A share near 1 varies little, one that should be 0.8 more: each share is held against the
+    error that it would have itself (Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953),
+    not against that of the share that was seen.
+    """
+    top, rows = inside.groupby(day).sum(), inside.groupby(day).size()
+    if len(top) < LEAST:
         return None
-    return Estimate(value, max(0.0, value - reach), min(most, value + reach))
+    value = float(top.sum() / rows.sum())
+    error, looks = _error(((top - value * rows) / rows.mean()).to_numpy())
+    spread = value * (1 - value)
+    each = error**2 / spread if error > 0 else 1 / len(top)
+    wide = _times((1 + LEVEL) / 2, looks) ** 2 * each
+    middle = (value + wide / 2) / (1 + wide)
+    half = math.sqrt(wide * spread + wide**2 / 4) / (1 + wide)
+    return Estimate(value, max(0.0, middle - half), min(1.0, middle + half))
 
 
-def _reach(off: np.ndarray) -> float:
-    """Return half the width of the interval of a mean of ``off``, deviations day by day."""
+def _times(chance: float, looks: float) -> float:
+    return float(stats.t.ppf(chance, looks - 1))
+
+
+def _error(off: np.ndarray) -> tuple[float, float]:
+    """Return the error of a mean of ``off``, deviations day by day, and its independent looks."""
     n, spread = len(off), float((off**2).sum())
-    if n < 3:
-        return math.inf
     alike = float((off[1:] * off[:-1]).sum()) / spread if spread > 0 else 0.0
     alike = min(max(0.0, alike + (1 + 3 * alike) / n), 0.99)  # short samples show too little
-    effective = max(2.0, n * (1 - alike) / (1 + alike))
-    quantile = float(stats.t.ppf((1 + LEVEL) / 2, effective - 1))
-    return quantile * math.sqrt(spread / (n - 1) / effective)
+    looks = max(2.0, n * (1 - alike) / (1 + alike))
+    return math.sqrt(spread / (n - 1) / looks), looks

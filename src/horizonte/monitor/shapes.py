@@ -21,6 +21,7 @@ REACH = 126  # days back to which a change may have begun
 STEPS = (1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48, 64, 90, 126)
 RAMPS = (20, 27, 36, 48, 64, 90, 126)
 HOLD = 7  # days that a passed threshold counts, so that one passage is one alarm
+LONGEST = 36  # days that any counts: the widest gap between lengths
 STEP, RAMP = "step", "ramp"
 
 
@@ -66,6 +67,15 @@ def kinds(*, ramps: bool) -> tuple[tuple[str, int], ...]:
     """Return the shapes that are looked for."""
     steps = tuple((STEP, n) for n in STEPS)
     return steps + tuple((RAMP, n) for n in RAMPS) if ramps else steps
+
+
+def hold(length: int) -> int:
+    """Return the days that a shape of ``length`` counts once it has passed.
+
+    A change stands out where the length of a shape meets its first day, and again a length
+    later: between them it is the same alarm.
+    """
+    return max(HOLD, min((n for n in STEPS if n > length), default=length) - length)
 
 
 def scores(fresh: Reals, heard: Reals, usual: Usual, bank: Bank) -> Reals:

@@ -50,14 +50,14 @@ class Track:
         return cut
 
     def alarm(self, rate: float) -> Alarm | None:
-        """Return what stands out at the end of the track, else did in the days before it (HOLD)."""
+        """Return what stands out at the end of the track, else did in the days before it (``hold``)."""
         limit, size = shapes.threshold(rate), len(self.y)
-        for back in range(min(shapes.HOLD, size - self.end)):
+        for back in range(min(shapes.LONGEST, size - self.end)):
             z = shapes.scores(
                 self.fresh[: size - back], self.heard[: size - back], self.usual, self.bank
             )
             found = shapes.loudest(z / self.own, self.bank, limit=limit)
-            if found is not None:
+            if found is not None and back < shapes.hold(found.length):
                 return replace(found, length=found.length + back)
         return None
 

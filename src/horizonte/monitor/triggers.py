@@ -88,9 +88,13 @@ def _of_target(target: Target, policy: Triggers, *, shifted: bool) -> Iterator[T
 def _lost(skill: Estimate, reference: float, *, sure: bool) -> float:
     """Return the share of skill that was lost; 0 while its uncertainty holds the reference.
 
-    Where a shift was named (``sure``) that is the second witness, and the loss itself counts.
+    Where a shift was named (``sure``) that is the second witness: it is enough that the loss is
+    likely.
     """
-    return skill.value / reference - 1 if sure or skill.low > reference else 0.0
+    least = skill.low
+    if sure:
+        least = skill.value if skill.likely is None else skill.likely
+    return skill.value / reference - 1 if least > reference else 0.0
 
 
 def _off(level: float, seen: Estimate) -> float:

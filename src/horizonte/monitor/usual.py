@@ -1,8 +1,9 @@
 """What is usual of one daily number: its calendar, its seasons, and how long it remembers.
 
-A regression on the calendar with errors that are autoregressive. The first coefficient is found by
-restricted likelihood (least squares would underrate a long memory, and every threshold with it),
-what then remains by Yule and Walker. What is new each day, the innovations in units of their own
+A regression on the calendar with errors that are autoregressive: weather that persists, beneath
+noise that does not (Granger & Morris 1976, https://doi.org/10.2307/2345178). Its coefficients are
+found by restricted likelihood (least squares would underrate a long memory, and every threshold
+with it), what then remains by Yule and Walker. What is new each day, the innovations in units of their own
 deviation, are white for any autocorrelation: on them a threshold means what it says.
 """
 
@@ -12,12 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from horizonte.monitor.days import Days
 
 Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 MEMORIES = np.r_[np.arange(-0.3, 0.85, 0.1), 0.85, 0.88, 0.91, 0.94, 0.96, 0.975, 0.985, 0.993]
+ECHOES = np.array([-0.6, -0.45, -0.3, 0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
+FAINT = 0.01  # share of an echo that is none
 ORDER = 7  # of what remains
 HUBER, BOUND, OUTLIER = 3.0, 3.5, 5.0  # innovations beyond count as much as this one
 ONE_YEAR, TWO_YEARS = 400, 700  # days from which on seasons, and more of them, can be told
@@ -68,8 +72,7 @@ def fit(y: Reals, x: Reals) -> Usual | None:
     if not np.nanstd(rest) > 1e-9 * (1 + np.nanmax(np.abs(y))):
         return None
     whole = np.where(known, y, x @ start)
-    phi = _memory(whole, x, known)
-    poly = np.array([1.0, -phi])
+    poly = _memory(whole, x, known)
     beta, _ = _weighted(whole, x, poly, known)
     poly = np.convolve(poly, _remaining(whole - x @ beta, poly, known))
     whole = x @ beta + bridged(np.where(known, y, np.nan) - x @ beta, poly)
@@ -109,16 +112,40 @@ def bridged(rest: Reals, poly: Reals) -> Reals:
     return out
 
 
-def _memory(y: Reals, x: Reals, known: Flags) -> float:
-    """Return the first coefficient, by restricted likelihood on a grid, refined by a parabola."""
+def _memory(y: Reals, x: Reals, known: Flags) -> Reals:
+    """Return (1, −φ…) of weather beneath noise, by restricted likelihood on a grid.
+
+    What persists, seen through something that does not, is a regression on the last value whose
+    errors are a moving average: ``echo`` is its coefficient, none unless it is worth its place.
+    """
     rest = y - x @ least_squares(x[known], y[known])
     bound = OUTLIER * 1.4826 * float(np.median(np.abs(rest[known])))
     both = known[1:] & known[:-1]
     whole = np.column_stack((x, np.clip(rest, -bound, bound)))
+    scores = np.array(
+        [_likely(lfilter([1.0], [1.0, -echo], whole, axis=0), both) for echo in ECHOES]
+    )
+    scores[ECHOES != 0] -= 0.5 * np.log(both.sum())
+    at, best = (int(i) for i in np.unravel_index(scores.argmax(), scores.shape))
+    return _polynomial(_peak(scores[at], best), float(ECHOES[at]))
+
+
+def _likely(whole: Reals, both: Flags) -> Reals:
+    """Return the restricted log-likelihood of each of MEMORIES; the last column is y."""
     late, early = whole[1:][both], whole[:-1][both]
-    grams = late.T @ late, late.T @ early + early.T @ late, early.T @ early
-    scores = np.array([_restricted(grams, phi, len(late)) for phi in MEMORIES])
-    best = int(scores.argmax())
+    now, cross, before = late.T @ late, late.T @ early + early.T @ late, early.T @ early
+    phi = MEMORIES[:, None, None]
+    gram = now - phi * cross + phi * phi * before
+    inner = gram[:, :-1, :-1] + 1e-9 * np.diag(np.diag(now)[:-1])
+    solved = np.linalg.solve(inner, gram[:, :-1, -1:])
+    rss = gram[:, -1, -1] - (gram[:, -1:, :-1] @ solved)[:, 0, 0]
+    _, logdet = np.linalg.slogdet(inner)
+    free = len(late) - len(now) + 1
+    return np.asarray(-0.5 * free * np.log(np.maximum(rss, 1e-300)) - 0.5 * logdet)
+
+
+def _peak(scores: Reals, best: int) -> float:
+    """Return the memory at the peak of ``scores``, refined by a parabola."""
     if best in (0, len(scores) - 1):
         return float(MEMORIES[best])
     a, b, _ = np.polyfit(MEMORIES[best - 1 : best + 2], scores[best - 1 : best + 2], 2)
@@ -126,14 +153,12 @@ def _memory(y: Reals, x: Reals, known: Flags) -> float:
     return float(np.clip(found, MEMORIES[best - 1], MEMORIES[best + 1]))
 
 
-def _restricted(grams: tuple[Reals, Reals, Reals], phi: float, n: int) -> float:
-    """Return the restricted log-likelihood of ``phi``; the last column of the grams is y."""
-    now, cross, before = grams
-    gram = now - phi * cross + phi * phi * before
-    inner = gram[:-1, :-1] + 1e-9 * np.diag(np.diag(now)[:-1])
-    rss = gram[-1, -1] - gram[-1, :-1] @ np.linalg.solve(inner, gram[:-1, -1])
-    _, logdet = np.linalg.slogdet(inner)
-    return float(-0.5 * (n - len(inner)) * np.log(max(rss, 1e-300)) - 0.5 * logdet)
+def _polynomial(phi: float, echo: float) -> Reals:
+    """Return (1 − φB) / (1 − echo B) as far as it matters."""
+    if echo == 0:
+        return np.array([1.0, -phi])
+    fades = int(np.ceil(np.log(FAINT) / np.log(abs(echo))))
+    return np.asarray(lfilter([1.0, -phi], [1.0, -echo], np.eye(1, fades + 1)[0]))
 
 
 def _weighted(y: Reals, x: Reals, poly: Reals, known: Flags) -> tuple[Reals, Reals]:

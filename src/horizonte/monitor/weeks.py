@@ -17,6 +17,7 @@ from horizonte.model.ensemble import NAME
 NAIVE = "seasonal_naive"
 WEEK = pd.Timedelta(days=7)
 _MONDAY = pd.Timestamp("1970-01-05", tz="UTC")
+_FIRST = pd.Timedelta(days=4)  # from 1970-01-01 to a Monday
 KEY = ["model_version", "model", "unique_id", "bucket", "starts_at", "ends_at"]
 VALUES = [c for c in SCORE.columns if c not in SCORE.key]
 
@@ -24,6 +25,11 @@ VALUES = [c for c in SCORE.columns if c not in SCORE.key]
 def start(instant: pd.Timestamp) -> pd.Timestamp:
     """Return the Monday on or before ``instant``."""
     return instant - (instant - _MONDAY) % WEEK
+
+
+def _starts(instants: pd.Series) -> pd.Series:
+    """Return ``start`` of each."""
+    return (instants - _FIRST).dt.floor("7D") + _FIRST
 
 
 def score(
@@ -39,13 +45,21 @@ def score(
     """
     whole = pd.to_datetime(rows["unique_id"].map(now), utc=True).dt.floor("D")
     rows = rows[rows["ds"] < whole]
-    parts = [
-        _score(own, version=str(version), week=pd.Timestamp(str(week)), scales=scales)
-        for (version, week), own in rows.groupby(
-            ["model_version", rows["ds"].map(start).rename("week")]
-        )
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=KEY + VALUES)
+    if rows.empty:
+        return pd.DataFrame(columns=KEY + VALUES)
+    # All at once: each week of a version's series stands as a series of its own.
+    parts = rows.groupby(["model_version", _starts(rows["ds"]).rename("starts_at"), "unique_id"])
+    keys = parts.size().index.to_frame(index=False)
+    keys = keys.assign(part=keys.index.astype(str), ends_at=keys["starts_at"] + WEEK)
+    of = zip(keys["unique_id"], keys["model_version"], strict=True)
+    scale = pd.DataFrame([scales.get(one, (np.nan, np.nan)) for one in of], columns=["mae", "rmse"])
+    made = _score(
+        rows.assign(unique_id=parts.ngroup().astype(str)),
+        scale=scale.assign(unique_id=keys["part"]),
+    )
+    found = made.rename(columns={"unique_id": "part"}).merge(keys, on="part", validate="m:1")
+    order = ["model_version", "starts_at", "model", "unique_id", "bucket"]
+    return found[KEY + VALUES].sort_values(order, ignore_index=True)
 
 
 def changed(found: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
@@ -67,21 +81,9 @@ def changed(found: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     return out.astype({"rows": "int64"}).reset_index()
 
 
-def _score(
-    rows: pd.DataFrame,
-    *,
-    version: str,
-    week: pd.Timestamp,
-    scales: Mapping[tuple[str, str], tuple[float, float]],
-) -> pd.DataFrame:
+def _score(rows: pd.DataFrame, *, scale: pd.DataFrame) -> pd.DataFrame:
     ours = rows.assign(model=NAME)
     beside = rows[rows["naive"].notna()].assign(model=NAIVE, mean=lambda r: r["naive"])
     beside[list(QUANTILE_COLUMNS)] = np.nan
-    ids = sorted(set(rows["unique_id"]))
-    scale = pd.DataFrame(
-        [(i, *scales.get((i, version), (np.nan, np.nan))) for i in ids],
-        columns=["unique_id", "mae", "rmse"],
-    )
     both = pd.concat([part for part in (ours, beside) if len(part)], ignore_index=True)
-    made = metrics.scores(both[BACKTEST.columns], scale=scale)
-    return made.assign(model_version=version, starts_at=week, ends_at=week + WEEK)
+    return metrics.scores(both[BACKTEST.columns], scale=scale)

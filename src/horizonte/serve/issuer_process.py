@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from prometheus_client import start_http_server
 
 from horizonte import clock, log
 from horizonte.config import Settings, settings
-from horizonte.embedded import process, services, state
+from horizonte.embedded import background, process, services, state
+from horizonte.embedded.background import Running
 from horizonte.embedded.endpoints import S3Settings
-from horizonte.embedded.process import Identity, Launch
+from horizonte.embedded.process import Launch
 from horizonte.errors import ConfigFault
 from horizonte.serve import champion, freshness, predict, scoring
 from horizonte.serve.alarms import Watchman
@@ -33,20 +32,6 @@ from horizonte.store.connection import Connection, connect
 logger = logging.getLogger(__name__)
 MODULE = "horizonte.serve.issuer_process"
 WATCH_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Running:
-    """The process that issues, and where its metrics are."""
-
-    pid: int
-    created: float
-    url: str
-
-    @property
-    def identity(self) -> Identity:
-        """Return what tells this process from a later one with the same pid."""
-        return Identity(self.pid, self.created)
 
 
 def start() -> Running:
@@ -68,11 +53,7 @@ def stop() -> bool:
 
 def running() -> Running | None:
     """Return the issuer that runs in this home, or None."""
-    try:
-        found = Running(**json.loads(_file(_folder()).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-    return found if process.alive(found.identity) else None
+    return background.noted(_file(_folder()))
 
 
 class Keeper:
@@ -202,11 +183,7 @@ def _launch(folder: Path) -> Running:
     env.setdefault("OMP_NUM_THREADS", "1")
     argv = [sys.executable, "-m", MODULE, "--port", str(port)]
     child = process.spawn(Launch(argv, folder, log_file(), env))
-    found = Running(child.pid, child.created, f"http://{process.LOOPBACK}:{port}")
-    draft = folder / f".issuer.{os.getpid()}.json"
-    draft.write_text(json.dumps(asdict(found)))
-    draft.replace(_file(folder))
-    return found
+    return background.note(_file(folder), child, f"http://{process.LOOPBACK}:{port}")
 
 
 if __name__ == "__main__":

@@ -188,7 +188,7 @@ _CATALOGUE = (
     ),
     Kind(
         "no-history",
-        503,
+        404,
         "The source of the series has brought nothing yet",
         "The series is registered, but the database holds no row of its source: nothing says when "
         "now is on its clock, and there is nothing to forecast from.",

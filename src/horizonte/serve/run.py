@@ -10,12 +10,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from horizonte.config import Settings, settings
-from horizonte.embedded import process, state
-from horizonte.embedded.process import Identity, Launch
+from horizonte.embedded import background, process, state
+from horizonte.embedded.background import Running
+from horizonte.embedded.process import Launch
 from horizonte.errors import ServiceFault
 from horizonte.serve.binding import asked_at, bound
 
@@ -28,20 +28,6 @@ QUIET = {
     "DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
 }
-
-
-@dataclass(frozen=True)
-class Running:
-    """The process that serves, and where it listens."""
-
-    pid: int
-    created: float
-    url: str
-
-    @property
-    def identity(self) -> Identity:
-        """Return what tells this process from a later one with the same pid."""
-        return Identity(self.pid, self.created)
 
 
 def start(*, host: str | None = None, port: int | None = None) -> str:
@@ -110,11 +96,7 @@ def stop() -> bool:
 
 def running() -> Running | None:
     """Return the service that runs in this home, or None."""
-    try:
-        found = Running(**json.loads(_file(_folder()).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-    return found if process.alive(found.identity) else None
+    return background.noted(_file(_folder()))
 
 
 def log_file() -> Path:
@@ -140,11 +122,7 @@ def _launch(folder: Path, host: str, port: int) -> Running:
     env.setdefault("OMP_NUM_THREADS", "1")  # one request is small; threads only get in its way
     argv = [sys.executable, "-m", MODULE, "--host", host, "--port", str(port)]
     child = process.spawn(Launch(argv, folder, log_file(), env))
-    found = Running(child.pid, child.created, f"http://{asked_at(host)}:{port}")
-    draft = folder / f".service.{os.getpid()}.json"
-    draft.write_text(json.dumps(asdict(found)))
-    draft.replace(_file(folder))
-    return found
+    return background.note(_file(folder), child, f"http://{asked_at(host)}:{port}")
 
 
 def _becomes_ready(found: Running) -> bool:

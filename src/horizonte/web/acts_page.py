@@ -76,7 +76,7 @@ def _why(form: Form) -> str:
 
 
 def _ask(request: Request, act: str, ask: Any) -> Response:
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     found = pages.part(lambda: request.app.state.database.read(ask))
     return pages.html(
         page,

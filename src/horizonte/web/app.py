@@ -175,12 +175,12 @@ async def _alive(_: Request) -> Response:
 def _refused(request: Request, why: Exception) -> Response:
     status = why.status_code if isinstance(why, HTTPException) else 500
     kind = "not_found" if status == 404 else "refused"
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     return pages.html(page, "problem.html.j2", status, kind=kind)
 
 
 def _missing(request: Request, why: Exception) -> Response:
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     return pages.html(page, "problem.html.j2", 503, kind="missing", missing=why)
 
 
@@ -189,12 +189,12 @@ def _not_done(request: Request, why: Exception) -> Response:
     assert isinstance(why, Refused)
     if why.status == UNAUTHENTICATED:
         return login_page.ended(request)
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     return pages.html(page, "problem.html.j2", why.status, kind="not_done", refused=why)
 
 
 def _broken(request: Request, _: Exception) -> Response:
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     answer = pages.html(page, "problem.html.j2", 500, kind="broken")
     answer.headers.update(HEADERS)  # this answer is made outside the guard
     return answer

@@ -30,7 +30,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 def show(request: Request) -> Response:
     """Answer with the window asked for: readings as they came and clean, and the newest forecasts."""
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     name, kind = series.named(request.query_params), request.query_params.get("format", "csv")
     if kind not in ("csv", "xlsx"):
         raise HTTPException(404)

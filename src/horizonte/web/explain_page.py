@@ -32,7 +32,7 @@ class Bar(NamedTuple):
 
 def show(request: Request) -> Response:
     """Answer with the explanation that the service computes now, as tables; it stores nothing."""
-    page, query = pages.page(request, request.app.state.now()), request.query_params
+    page, query = pages.page(request), request.query_params
     name = series.named(query)
     refused: Refused | None = None
     try:
@@ -89,11 +89,10 @@ def _changed(changed: Mapping[str, Any], least: float) -> dict[str, Any]:
 
 
 def _told(request: Request, name: str, since: str | None) -> dict[str, Any]:
-    reader = people.session(request)
     given = {"since": since} if since and since.isascii() and since.isdigit() else {}
     path = f"/explain/{quote(name, safe='/')}"
-    key = reader.key if reader else None
-    return told(request.app.state.service.read("GET", path, key=key, params=given))
+    service = request.app.state.service
+    return told(service.read("GET", path, key=people.key(request), params=given))
 
 
 def _span(iso: str) -> timedelta:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from horizonte.store.browse import Row
 from horizonte.web.language import Texts
-from horizonte.web.overview import LATE_STEPS, Line
+from horizonte.web.overview import Line, patience
 from horizonte.web.reading import Missing
 
 State = Literal["ok", "warning", "fault"]
@@ -57,19 +57,16 @@ def service(t: Texts, version: Mapping[str, Any]) -> Seen:
 
 def processes(t: Texts, rows: Iterable[Row], now: datetime) -> list[Seen]:
     """Return a line per process of the service; one that an other outlived has ended, that is all."""
-    found, alive = [], False
+    found: list[Seen] = []
     for row in rows:
-        late = now - row["at"] > SAMPLES
         name = t("health.process", name=row["process"])
-        if not late:
+        if now - row["at"] <= SAMPLES:
             found.append(Seen(name, "ok", t("health.samples"), row["at"]))
-        elif alive or found:
+        elif found:  # a newer one is above it
             found.append(Seen(name, "ok", t("health.ended"), row["at"]))
         else:
-            found.append(
-                Seen(name, "fault", t("health.silent"), row["at"], t("health_cure.service"))
-            )
-        alive = alive or not late
+            cure = t("health_cure.service")
+            found.append(Seen(name, "fault", t("health.silent"), row["at"], cure))
     return found
 
 
@@ -120,7 +117,7 @@ def _feed(t: Texts, row: Row, *, live: bool, now: datetime) -> Seen:
     kind = t.named("batch_kind", row["kind"])
     if row["clock"] != "wall":
         return Seen(row["name"], "ok", t("health.recorded", kind=kind), row["newest"])
-    late = now - row["newest"] > LATE_STEPS * timedelta(seconds=row["step_seconds"])
+    late = now - row["newest"] > patience(timedelta(seconds=row["step_seconds"]))
     if not late:
         return Seen(row["name"], "ok", t("health.feed", kind=kind), row["newest"])
     cure = t("health_cure.topics") if live else t("health_cure.feed")

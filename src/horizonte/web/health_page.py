@@ -31,7 +31,7 @@ ORDER = {"fault": 0, "warning": 1, "ok": 2}
 
 def show(request: Request) -> Response:
     """Answer with what can be seen from here; asking one part never waits for another."""
-    page, state = pages.page(request, request.app.state.now()), request.app.state
+    page, state = pages.page(request), request.app.state
     topics = {source.name: bool(source.topics) for source in state.sources}
     with ThreadPoolExecutor(4) as pool:
         stored_ = pool.submit(

@@ -27,7 +27,7 @@ LISTS: dict[str, Callable[..., list[dict[str, Any]]]] = {
 
 def entries(request: Request) -> Response:
     """Answer with a page of one of LISTS; ``before`` in the address goes back in time."""
-    page, kind = pages.page(request, request.app.state.now()), request.path_params["kind"]
+    page, kind = pages.page(request), request.path_params["kind"]
     if kind not in LISTS:
         raise HTTPException(404)
     asked = request.query_params.get("before")
@@ -92,7 +92,7 @@ def _one(
     ask: Callable[[Connection, int], Mapping[str, Any] | None],
     **given: Callable[[], Any],
 ) -> Response:
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     asked = number(request.path_params["number"])
     found = pages.part(lambda: request.app.state.database.read(ask, asked))
     if found.missing is None and found.value is None:
@@ -140,8 +140,7 @@ def _promotion(conn: Connection, asked: int) -> Mapping[str, Any] | None:
 
 
 def _served(request: Request) -> Mapping[str, Any]:
-    own = people.session(request)
     answer: Mapping[str, Any] = request.app.state.service.read(
-        "GET", "/models/current", key=own.key if own else None
+        "GET", "/models/current", key=people.key(request)
     )
     return answer

@@ -55,7 +55,7 @@ enter, leave = forms.posted(_enter), forms.posted(_leave)
 
 
 def _page(request: Request, back: str, *, wrong: bool = False) -> Response:
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     return pages.html(
         page,
         "login.html.j2",

@@ -20,7 +20,7 @@ FACTS = ("params", "libraries", "intended_use", "limits")
 
 def show(request: Request) -> Response:
     """Answer with every version, the best first, and what the loop decided last."""
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     found = pages.part(lambda: request.app.state.database.read(_whole))
     return pages.html(
         page, "models.html.j2", 200 if found.missing is None else 503, found=found, days=28
@@ -29,7 +29,7 @@ def show(request: Request) -> Response:
 
 def version(request: Request) -> Response:
     """Answer with card, lineage, scores, gates and promotions of one version."""
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     asked = named(request.path_params["version"])
     found = pages.part(lambda: request.app.state.database.read(known, asked))
     return pages.html(

@@ -74,7 +74,7 @@ def _facts(conn: Connection, name: str) -> dict[str, Any]:
 def _page(
     request: Request, name: str, *, given: Mapping[str, str], refused: Any = None, **more: Any
 ) -> Response:
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     found = pages.part(lambda: request.app.state.database.read(_facts, name))
     status = 503 if found.missing else 422 if refused else 200
     values = {"done": None, "asked": False, "taken_back": False, **more}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-LATE_STEPS = 3  # as alarms count: up to here nothing is late
+from horizonte.monitor.absence import STEPS
+
 PAGE = 50
 SHOWN = ("all", "stale", "degraded", "alarms", "worse")
 
@@ -51,8 +52,7 @@ class Line:
 
     def _late(self, age: timedelta | None) -> bool:
         step = timedelta(seconds=self.row["step_seconds"])
-        lag = timedelta(seconds=self.row["publication_lag_seconds"])
-        return age is None or age > LATE_STEPS * step + lag
+        return age is None or age > patience(step, self.row["publication_lag_seconds"])
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,14 @@ class Asked:
             sort.startswith("-"),
             max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 7 else 1,
         )
+
+
+def patience(step: timedelta, lag_seconds: float = 0.0) -> timedelta:
+    """Return up to which age something on a grid of ``step``, published that late, is not late.
+
+    As alarms count.
+    """
+    return STEPS * step + timedelta(seconds=lag_seconds)
 
 
 def lines(

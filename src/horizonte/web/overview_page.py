@@ -21,7 +21,7 @@ PLACES = store.POINTS * 3 // 2
 
 def show(request: Request) -> Response:
     """Answer with the lines that the address asks for."""
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     asked = Asked.of(request.query_params)
     database = request.app.state.database
     found = pages.part(lambda: database.read(_whole, asked, page.t))

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from horizonte.web import language, people, static
+from horizonte.web import language, people, reasons, static
 from horizonte.web.language import LANGUAGES, Texts
 from horizonte.web.reading import Missing
 from horizonte.web.shown import ZONES, Shown, iso, known
@@ -42,7 +42,7 @@ class Page(NamedTuple):
         return self.shown.zone
 
 
-def page(request: Request, now: datetime) -> Page:
+def page(request: Request) -> Page:
     """Return the page of ``request``: language and zone by its address, its cookies, its headers."""
     asked, kept = request.query_params, request.cookies
     tag = language.chosen(
@@ -51,7 +51,9 @@ def page(request: Request, now: datetime) -> Page:
     zones = [z for z in (asked.get("zone"), kept.get("zone")) if z in ZONES]
     t = language.texts(tag)
     browser = known(kept.get("browser_zone"))
-    return Page(request, t, Shown(t.locale, zones[0] if zones else "site", browser), now)
+    return Page(
+        request, t, Shown(t.locale, zones[0] if zones else "site", browser), request.app.state.now()
+    )
 
 
 def part(ask: Callable[[], T]) -> Part:
@@ -73,6 +75,7 @@ def html(page: Page, template: str, status: int = 200, **values: object) -> HTML
         "zones": ZONES,
         "session": people.session(page.request),
         "form_token": people.form_token(page.request),
+        "reasons": lambda why, **of: reasons.told(why, page.t, page.shown, **of),
         "switch": lambda **changed: switched(page.request, **changed),
     }
     answer = HTMLResponse(environment().get_template(template).render(given | values), status)

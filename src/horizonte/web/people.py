@@ -36,6 +36,12 @@ def session(request: Request) -> Session | None:
     return found
 
 
+def key(request: Request) -> str | None:
+    """Return the key of who is logged in, or None."""
+    found = session(request)
+    return found.key if found else None
+
+
 def form_token(request: Request) -> str:
     """Return what a form of this reader must carry to be accepted."""
     found = session(request)

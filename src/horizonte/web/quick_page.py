@@ -67,7 +67,7 @@ def show(request: Request) -> Response:
     upload = named(request, request.query_params)
     if upload.quick is None:
         return forms.done(address("/upload/read", upload))
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     return pages.html(page, "upload_quick.html.j2", upload=upload, quick=upload.quick)
 
 

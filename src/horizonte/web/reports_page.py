@@ -48,7 +48,7 @@ class Group(NamedTuple):
 
 def show(request: Request) -> Response:
     """Answer with every date and training, the newest first; what cannot be had is named."""
-    page, state = pages.page(request, request.app.state.now()), request.app.state
+    page, state = pages.page(request), request.app.state
     told = pages.part(lambda: state.database.read(_sentences, page.t))
     away = pages.part(state.reports.away)
     entries = [*(away.value or ()), *state.reports.here()]
@@ -79,7 +79,7 @@ def one(request: Request) -> Response:
 
 
 def _frame(request: Request, name: str) -> Response:
-    page, state = pages.page(request, request.app.state.now()), request.app.state
+    page, state = pages.page(request), request.app.state
     kind, group = name.removesuffix(".html").split("/")[:2]
     away = pages.part(lambda: state.reports.away(f"{kind}/{group}"))
     entries = [*(away.value or ()), *state.reports.here()]

@@ -14,14 +14,14 @@ from horizonte.monitor.accuracy import accuracy
 from horizonte.store import mature, promotions
 from horizonte.store.connection import Connection
 from horizonte.web import notes_page, pages, series, window
-from horizonte.web.overview import LATE_STEPS
+from horizonte.web.overview import patience
 
 CHART = "chart"  # texts of the chart's script, below this group
 
 
 def show(request: Request) -> Response:
     """Answer with the page; parts that cannot be had say so."""
-    page, query = pages.page(request, request.app.state.now()), request.query_params
+    page, query = pages.page(request), request.query_params
     name, database = series.named(query), request.app.state.database
     found = pages.part(lambda: database.read(_facts, name, query, page.now))
     scored = pages.part(lambda: database.read(_accuracy, name))
@@ -57,7 +57,7 @@ def _facts(conn: Connection, name: str, query: QueryParams, now: datetime) -> di
 
 
 def _late(known: series.Facts) -> timedelta:
-    return LATE_STEPS * known.step + timedelta(seconds=known.row["publication_lag_seconds"])
+    return patience(known.step, known.row["publication_lag_seconds"])
 
 
 def _accuracy(conn: Connection, name: str) -> list[dict[str, Any]]:

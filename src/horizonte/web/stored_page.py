@@ -42,7 +42,7 @@ confirm = forms.posted(_confirm)
 def show(request: Request) -> Response:
     """Answer with the progress, then with the entry in the ledger."""
     upload = named(request, request.query_params)
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     job, told = upload.job, upload.told()
     if job is None or told is None:
         return forms.done(address("/upload/read", upload))

@@ -36,7 +36,7 @@ OPTIONS = frozenset({"zone", "day_first", "decimal", "freq", "delimiter", "heade
 
 def show(request: Request) -> Response:
     """Answer with the form that takes a file."""
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     unfit = request.query_params.get("unfit")
     known = unfit if unfit in page.t.under("upload.unfit") else None
     most = MOST_BYTES >> 20
@@ -64,7 +64,7 @@ async def take(request: Request) -> Response:
 def read(request: Request) -> Response:
     """Answer with what the file says: columns, settings, rows as read, refused rows."""
     upload = named(request, request.query_params)
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     told = reading(request, upload)
     if told is None or "failed" in told:
         failed = (told or {}).get("failed", "busy")
@@ -94,7 +94,7 @@ def _reread(request: Request, form: Form) -> Response:
     upload = named(request, form)
     told = upload.told()
     if form.get("zone_of") == "browser":
-        form |= {"zone": pages.page(request, request.app.state.now()).shown.browser or ""}
+        form |= {"zone": pages.page(request).shown.browser or ""}
     if told is not None and "failed" not in told and not upload.busy():
         with upload.lock:
             upload.ask(mapping.asked(form, upload.asked(), told))
@@ -108,7 +108,7 @@ reread = forms.posted(_reread)
 def refused(request: Request) -> Response:
     """Answer with the refused rows as CSV, in the words and marks of the reader's language."""
     upload = named(request, request.query_params)
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     mark = ";" if numbers.get_decimal_symbol(page.shown.locale) == "," else ","
     file = io.StringIO()
     lines = csv.writer(file, delimiter=mark)

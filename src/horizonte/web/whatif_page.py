@@ -36,7 +36,7 @@ ask = forms.posted(_ask)
 
 
 def _page(request: Request, name: str, form: Form) -> Response:
-    page = pages.page(request, request.app.state.now())
+    page = pages.page(request)
     found = pages.part(lambda: request.app.state.database.read(_facts, name))
     result = _result(request, name, found.value, form) if found.value and form else {}
     status = 503 if found.missing else 422 if result.get("refused") else 200
@@ -96,8 +96,7 @@ def _result(request: Request, name: str, facts: dict[str, Any], form: Form) -> d
         what = supposing.supposed(facts["table"], facts["values"], form)
     except ValueError as why:
         return {"wrong": str(why)}
-    service, session = request.app.state.service, people.session(request)
-    key = session.key if session else None
+    service, key = request.app.state.service, people.key(request)
     try:
         plain = service.read("POST", "/forecast", key=key, json={"series": name})["forecasts"][0]
         what = _within(what, plain)

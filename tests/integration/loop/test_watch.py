@@ -34,7 +34,7 @@ def env(world: World, database_url: str, bucket: S3Settings) -> dict[str, str]:
 def test_killed_anywhere_the_next_run_does_it_whole(world: World, env: dict[str, str]) -> None:
     """After kills at many moments there is one verdict, one request and each score once."""
     world.live(28)
-    world.live(14, shift=30.0)
+    world.live(28, shift=30.0)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     for tenths in range(20, 140, 20):
         with subprocess.Popen([*RUN, "monitor"], cwd=world.root, env=env, **quiet) as process:

@@ -176,7 +176,7 @@ def test_what_does_not_exist_or_fit_is_named(
 @pytest.mark.parametrize(("path", "methods"), [
     ("/annotations", "GET, POST"),
     ("/forecast", "POST"),
-    ("/series", "GET"),
+    ("/series", "GET, POST"),
 ])  # fmt: skip
 def test_an_address_says_which_methods_it_takes(
     client: httpx.Client, path: str, methods: str

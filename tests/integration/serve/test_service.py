@@ -166,7 +166,7 @@ def test_an_unknown_series_names_the_nearest(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(("method", "path", "status", "given"), [
     ("GET", "/nowhere", 404, {}), ("GET", "/problems/none", 404, {}), ("GET", "/forecast", 405, {}),
-    ("POST", "/series", 405, {"json": {}}),
+    ("POST", "/version", 405, {"json": {}}),
     ("POST", "/forecast", 400, {"content": b"{", "headers": JSON}),
     ("POST", "/forecast", 413, {"content": b" " * (1 << 21), "headers": JSON}),
     ("POST", "/forecast", 415, {"data": {"series": "site/a"}}),

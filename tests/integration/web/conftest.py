@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
+from tests.integration.conftest import declared
 
 from horizonte.contracts import QUANTILE_COLUMNS
 from horizonte.embedded import process
@@ -64,6 +65,19 @@ def serve_model(conn: Connection) -> None:
     """Register and promote a model version that says nothing."""
     promotions.register_model(conn, MODEL, uri="s3://none", card={"data_as_of": END.isoformat()})
     promotions.promote(conn, MODEL, why="the test's champion", by="test")
+
+
+def facts(*names: str, **changed: Any) -> pd.DataFrame:
+    """The rows of hourly targets of the plant."""
+    return declared(*names, **{"source": "plant"} | changed)
+
+
+@contextmanager
+def beside(folder: Path, *, database: str, service: str) -> Iterator[httpx.Client]:
+    """Run the web app beside a forecast service; its broker is away."""
+    env = {"DATABASE": database, "WEB_SERVICE": service, "MQTT": "mqtt://127.0.0.1:1"}
+    with running(folder, **{f"HORIZONTE_{name}": value for name, value in env.items()}) as client:
+        yield client
 
 
 @contextmanager

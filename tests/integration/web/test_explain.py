@@ -18,7 +18,7 @@ from tests.integration.serve.conftest import (  # noqa: F401 (fixtures)
     url,
     world,
 )
-from tests.integration.web.conftest import running
+from tests.integration.web.conftest import beside
 
 from horizonte.serve import run
 from horizonte.store.connection import connect
@@ -30,10 +30,7 @@ NAME = "plant/load"
 @pytest.fixture(scope="module")
 def web(url: str, loaded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:  # noqa: F811
     """The web app, on another host than the service as far as it can tell."""
-    env = {"HORIZONTE_DATABASE": loaded, "HORIZONTE_WEB_SERVICE": url}
-    with running(
-        tmp_path_factory.mktemp("web"), HORIZONTE_MQTT="mqtt://127.0.0.1:1", **env
-    ) as client:
+    with beside(tmp_path_factory.mktemp("web"), database=loaded, service=url) as client:
         yield client
 
 

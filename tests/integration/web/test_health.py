@@ -10,7 +10,7 @@ import httpx
 import pandas as pd
 import pytest
 from psycopg.types.json import Jsonb
-from tests.integration.web.conftest import END, follow, hours, running, say, serve_model
+from tests.integration.web.conftest import END, facts, follow, hours, running, say, serve_model
 
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.monitor.absence import Alarm
@@ -18,20 +18,6 @@ from horizonte.store import alarms, ledger, observations, retrainings, seen, ser
 from horizonte.store.connection import Connection, connect
 
 Get = Callable[..., str]
-NOW = datetime.now(UTC)
-FACTS = {
-    "freq": "PT1H",
-    "unit": "MW",
-    "zone": "UTC",
-    "role": "target",
-    "source": "plant",
-    "known_ahead_hours": 0.0,
-    "publication_lag_seconds": 0.0,
-    "lower": None,
-    "upper": None,
-    "covariates": [],
-    "holidays": None,
-}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +45,7 @@ def conn(database_url: str) -> Iterator[Connection]:
 
 
 def _fill(conn: Connection) -> None:
-    series.register(conn, pd.DataFrame([FACTS | {"unique_id": "plant/load"}]))
+    series.register(conn, facts("plant/load"))
     conn.execute("INSERT INTO source (name, clock, step_seconds) VALUES ('plant', 'wall', 3600)")
     batch = ledger.open_batch(conn, source="plant", kind="stream", name="test", sha256=None)
     ledger.close_batch(conn, batch, observations.append(conn, hours("plant/load", 3), batch=batch))
@@ -72,7 +58,13 @@ def _fill(conn: Connection) -> None:
     serve_model(conn)
     say(conn, "plant/load", END - pd.Timedelta(hours=1), 24)
     for process, minutes in (("host:1", 0), ("host:0", 50)):
-        sample = (NOW - timedelta(minutes=minutes), seen.SAMPLED, Jsonb({}), 0.0, process)
+        sample = (
+            datetime.now(UTC) - timedelta(minutes=minutes),
+            seen.SAMPLED,
+            Jsonb({}),
+            0.0,
+            process,
+        )
         conn.execute("INSERT INTO metric_sample VALUES (%s, %s, %s, %s, %s)", sample)
     told = Alarm("no readings", "plant", "Plant is silent.", "Plant está em silêncio.")
     alarms.update(conn, [told], names=["no readings"])

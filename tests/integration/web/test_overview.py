@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pandas as pd
 import pytest
-from tests.integration.web.conftest import END, follow, hours, say, serve_model
+from tests.integration.web.conftest import END, facts, follow, hours, say, serve_model
 
 from horizonte.contracts import SCORE
 from horizonte.store import evaluations
@@ -30,21 +30,8 @@ def filled(database_url: str) -> None:
 def _fill(conn: Connection) -> None:
     from horizonte.store import ledger, observations, series
 
-    plain = {
-        "freq": "PT1H",
-        "unit": "MW",
-        "zone": "America/Sao_Paulo",
-        "role": "target",
-        "source": "plant",
-        "known_ahead_hours": 0.0,
-        "publication_lag_seconds": 0.0,
-        "lower": None,
-        "upper": None,
-        "covariates": [],
-        "holidays": None,
-    }
     names = ["plant/load", "plant/silent", HOSTILE]
-    series.register(conn, pd.DataFrame([plain | {"unique_id": name} for name in names]))
+    series.register(conn, facts(*names, zone="America/Sao_Paulo"))
     batch = ledger.open_batch(conn, source="plant", kind="request", name="test", sha256=None)
     late = END - pd.Timedelta(hours=30)
     for rows in (hours("plant/load", 14), hours("plant/silent", 3, end=late), hours(HOSTILE, 2)):

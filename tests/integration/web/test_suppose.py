@@ -16,7 +16,7 @@ from tests.integration.serve.conftest import (  # noqa: F401 (fixtures)
     url,
     world,
 )
-from tests.integration.web.conftest import running
+from tests.integration.web.conftest import beside
 from tests.integration.web.test_upload import field
 
 from horizonte.store import prepared
@@ -33,9 +33,7 @@ def web(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
     """The web app beside a service whose champion reads what is known ahead."""
-    env = {"DATABASE": loaded, "MQTT": "mqtt://127.0.0.1:1", "WEB_SERVICE": url}
-    folder = tmp_path_factory.mktemp("web")
-    with running(folder, **{f"HORIZONTE_{k}": v for k, v in env.items()}) as client:
+    with beside(tmp_path_factory.mktemp("web"), database=loaded, service=url) as client:
         yield client
 
 

@@ -20,7 +20,7 @@ from tests.integration.serve.conftest import (  # noqa: F401 (fixtures)
     url,
     world,
 )
-from tests.integration.web.conftest import running
+from tests.integration.web.conftest import beside
 
 from horizonte.embedded import process
 from horizonte.store import series
@@ -38,9 +38,7 @@ def web(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[httpx.Client]:
     """The web app beside a service that asks for no keys."""
-    env = {"DATABASE": loaded, "MQTT": "mqtt://127.0.0.1:1", "WEB_SERVICE": url}
-    folder = tmp_path_factory.mktemp("web")
-    with running(folder, **{f"HORIZONTE_{k}": v for k, v in env.items()}) as client:
+    with beside(tmp_path_factory.mktemp("web"), database=loaded, service=url) as client:
         yield client
 
 

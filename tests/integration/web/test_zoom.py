@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.integration.web.conftest import END, RULES
+from tests.integration.web.conftest import END, RULES, facts
 
 from horizonte.config import Settings
 from horizonte.embedded import process
@@ -23,27 +23,13 @@ from horizonte.web.zoom import Zooms
 
 NAME, STEP = "plant/minutes", pd.Timedelta(minutes=1)
 HOURS = timedelta(hours=6)
-FACTS: dict[str, Any] = {
-    "unique_id": NAME,
-    "freq": "PT1M",
-    "unit": "MW",
-    "zone": "UTC",
-    "role": "target",
-    "source": "plant",
-    "known_ahead_hours": 0.0,
-    "publication_lag_seconds": 0.0,
-    "lower": None,
-    "upper": None,
-    "covariates": [],
-    "holidays": None,
-}
 
 
 @pytest.fixture(scope="module")
 def database(database_url: str) -> Iterator[Database]:
     """The web app's database; in it 120,000 minutes, a day of them missing."""
     with connect(database_url) as conn:
-        registry.register(conn, pd.DataFrame([FACTS]))
+        registry.register(conn, facts(NAME, freq="PT1M"))
         ds = pd.date_range(end=END - STEP, periods=120_000, freq=STEP)
         y = 100 + np.random.default_rng(1).normal(0, 5, len(ds))
         gap = (ds >= END - pd.Timedelta(days=40)) & (ds < END - pd.Timedelta(days=39))

@@ -76,6 +76,24 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
             ("skill decay: a",),
             (),
         ),
+        (  # and is not enough for a loss that may well be chance
+            replace(
+                with_target(half=Window(200, 14, Estimate(0.7, 0.4, 1.0, 0.59))),
+                findings=(Named("a", "level shift", "2026-02-01T00:00:00+00:00"),),
+            ),
+            "keep",
+            (),
+            (),
+        ),
+        (  # but for one that is likely
+            replace(
+                with_target(half=Window(200, 14, Estimate(0.7, 0.4, 1.0, 0.61))),
+                findings=(Named("a", "level shift", "2026-02-01T00:00:00+00:00"),),
+            ),
+            "retrain",
+            ("skill decay: a",),
+            (),
+        ),
         (
             replace(BAD, findings=(Named("a", "phase shift", "2026-02-20T00:00:00+00:00"),)),
             "keep",

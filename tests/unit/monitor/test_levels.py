@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from horizonte.monitor.levels import measure
+from horizonte.monitor.levels import Window, measure
 
 START = pd.Timestamp("2026-01-05", tz="UTC")
 
@@ -48,6 +48,37 @@ def test_what_cannot_be_measured_is_none() -> None:
     assert measure(rows.assign(y=np.nan)).rows == 0
     assert measure(rows.assign(naive=np.nan)).skill is None
     assert measure(window(np.ones((2, 2)))).coverage_80 is None
+
+
+def covered(shares: list[float]) -> Window:
+    """What is measured of days of ten rows, of each of which that share is inside the narrow band."""
+    inside = np.arange(10) < 10 * np.array(shares)[:, None] - 1e-9
+    return measure(window(np.where(inside, 0.0, 1.5)))
+
+
+def test_a_share_is_held_against_the_error_of_the_share_it_should_be() -> None:
+    """Shares about 0.92 stray little, and are no proof against 0.8, which would have strayed more."""
+    found = covered([0.8, 1.0, 0.9, 1.0, 1.0, 0.8, 1.0, 0.7, 1.0, 1.0] * 2).coverage_80
+    assert found is not None
+    assert found.value == pytest.approx(0.92)
+    assert found.low < 0.8
+    assert found.high <= 1.0
+
+
+def test_a_share_of_all_is_not_certain() -> None:
+    """Days without a miss leave room for some; the more of them, the less."""
+    few, many = covered([1.0] * 7).coverage_80, covered([1.0] * 28).coverage_80
+    assert few is not None
+    assert many is not None
+    assert few.low < many.low < few.high == many.high == 1.0
+
+
+def test_a_likely_loss_is_seen_before_a_sure_one() -> None:
+    """The bound beside a second witness lies between the value and the interval's end."""
+    skill = measure(window(np.random.default_rng(1).normal(1, 0.3, (14, 5)))).skill
+    assert skill is not None
+    assert skill.likely is not None
+    assert skill.low < skill.likely < skill.value
 
 
 def test_the_interval_holds_what_it_says() -> None:

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import urllib.error
 import urllib.request
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from horizonte.config import settings
-from horizonte.embedded import process, state
-from horizonte.embedded.process import Identity, Launch
+from horizonte.embedded import background, process, state
+from horizonte.embedded.background import Running
+from horizonte.embedded.process import Launch
 from horizonte.errors import ServiceFault
 from horizonte.serve.binding import asked_at
 from horizonte.web import run
 
 READY_SECONDS = 30.0
 ARGV = [sys.executable, "-c", "from horizonte.cli import main; main()", "web"]
-
-
-@dataclass(frozen=True)
-class Running:
-    """The process of the web app, and where people reach it."""
-
-    pid: int
-    created: float
-    url: str
-
-    @property
-    def identity(self) -> Identity:
-        """Return what tells this process from a later one with the same pid."""
-        return Identity(self.pid, self.created)
 
 
 def start() -> str:
@@ -68,11 +53,7 @@ def stop() -> bool:
 
 def running() -> Running | None:
     """Return the web app that runs in this home, or None."""
-    try:
-        found = Running(**json.loads(_file().read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-    return found if process.alive(found.identity) else None
+    return background.noted(_file())
 
 
 def log_file() -> Path:
@@ -89,9 +70,7 @@ def _launch() -> Running:
         "HORIZONTE_WEB_PORT": str(port),
     }
     child = process.spawn(Launch(ARGV, Path.cwd(), log_file(), env))
-    found = Running(child.pid, child.created, f"http://{asked_at(host)}:{port}")
-    state.replace_private(_file(), json.dumps(asdict(found)))
-    return found
+    return background.note(_file(), child, f"http://{asked_at(host)}:{port}")
 
 
 def _answers(found: Running) -> bool:

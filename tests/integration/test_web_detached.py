@@ -13,7 +13,7 @@ import pytest
 from horizonte import config
 from horizonte.embedded import process
 from horizonte.errors import ServiceFault
-from horizonte.web import background
+from horizonte.web import detached
 
 
 @pytest.fixture
@@ -25,34 +25,34 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("HORIZONTE_MQTT", "mqtt://127.0.0.1:1")
     config.settings.cache_clear()
     yield tmp_path
-    background.stop()
+    detached.stop()
     monkeypatch.undo()
     config.settings.cache_clear()
 
 
 def test_one_a_home(home: Path) -> None:
     """A second start finds the first; killed, it is started anew; stopped, nothing answers."""
-    url = background.start()
-    assert background.start() == url
-    found = background.running()
+    url = detached.start()
+    assert detached.start() == url
+    found = detached.running()
     assert found is not None
     os.kill(found.pid, signal.SIGKILL)
     assert process.wait_until(lambda: not process.alive(found.identity), seconds=10)
-    again = background.start()
+    again = detached.start()
     assert httpx.get(f"{again}/livez", trust_env=False).text == "ok\n"
-    assert background.stop()
-    assert background.running() is None
+    assert detached.stop()
+    assert detached.running() is None
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{again}/livez", trust_env=False)
 
 
 def test_what_keeps_it_from_answering_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A taken port that was asked for by name is refused before anything is started."""
-    url = background.start()
+    url = detached.start()
     monkeypatch.setenv("HORIZONTE_WEB_PORT", url.rpartition(":")[2])
     monkeypatch.setenv("HORIZONTE_HOME", str(home / "another"))
     config.settings.cache_clear()
     with pytest.raises(ServiceFault, match="HORIZONTE_WEB_PORT"):
-        background.start()
+        detached.start()
     monkeypatch.setenv("HORIZONTE_HOME", str(home / "home"))
     config.settings.cache_clear()
