@@ -24,7 +24,7 @@ def conversion(note: Note) -> Unit | None:
             raise Refused(given, "a conversion of a kind that converts nothing", _KIND)
         return None
     if factor is None:
-        raise Refused(None, "no factor", _FACTOR)
+        raise Refused("", "no factor", _FACTOR)
     times, plus = _real(factor), 0.0 if offset is None else _real(offset)
     if times == 0:
         raise Refused(factor, "a factor of zero", _FACTOR)
