@@ -46,6 +46,6 @@ def _real(given: object) -> float:
     return number
 
 
-_WRITTEN = "write it as 0.001"
-_FACTOR = "give the factor that leads back: 0.001 where readings became 1000 times larger"
+_WRITTEN = "write it in digits, with a decimal point"
+_FACTOR = "give the factor that leads back: a thousandth where readings became 1000 times larger"
 _KIND = "leave factor and offset out, or use kind unit_changed"
