@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import pandas as pd
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,9 +17,9 @@ from horizonte.store import series as series_store
 from horizonte.store.connection import Connection
 from horizonte.web import forms, pages, people, series
 from horizonte.web.forms import Form
+from horizonte.web.own_unit import EVER
 from horizonte.web.shown import iso
 
-EVER = pd.Timestamp("2199-12-31", tz="UTC")
 FIELDS = ("kind", "starts_at", "ends_at", "factor", "offset", "note")
 OUTCOMES = ("added", "withdrawn", "unchanged")
 
