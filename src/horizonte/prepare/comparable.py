@@ -51,17 +51,17 @@ def held(rows: pd.DataFrame, replaced: Iterable[tuple[str, pd.Timestamp]]) -> pd
 
 def misread(
     rows: pd.DataFrame, annotations: pd.DataFrame, *, reads: Mapping[str, Iterable[str]]
-) -> pd.Series:
+) -> pd.Series[bool]:
     """Tell which forecasts (unique_id, cutoff) were made before anybody said that a unit had changed.
 
     They took readings in another unit for their own: of the series, or of one that it ``reads``.
-    ``annotations`` are in force.
+    What they missed by says nothing of a model. ``annotations`` are in force.
     """
     wrong = pd.Series(False, index=rows.index)
     noted = annotations[annotations["kind"].isin(CONVERTED)]
     said = noted["available_at"].where(noted["available_at"] < noted["ends_at"], noted["ends_at"])
     for name, start, end in zip(noted["unique_id"], noted["starts_at"], said, strict=True):
-        readers = [u for u, read in reads.items() if name in (u, *read)]
+        readers = [name, *(u for u, read in reads.items() if name in read)]
         made = (rows["cutoff"] >= start) & (rows["cutoff"] < end)
         wrong |= made & rows["unique_id"].isin(readers)
     return wrong
