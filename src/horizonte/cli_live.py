@@ -151,12 +151,19 @@ def pull(
 def annotate(
     unique_id: Annotated[str | None, typer.Argument(help="the series")] = None,
     starts_at: Annotated[str | None, typer.Argument(help="such as 2026-01-31T08:00")] = None,
-    ends_at: Annotated[str | None, typer.Argument(help="end of the stretch, exclusive")] = None,
+    ends_at: Annotated[
+        str | None, typer.Argument(help="end, exclusive; unit_changed: may be left open")
+    ] = None,
     *,
-    kind: Annotated[str, typer.Option(help="ignore, shutdown, sensor_replaced, planned_event")] = (
-        "ignore"
-    ),
+    kind: Annotated[
+        str,
+        typer.Option(help="ignore, shutdown, sensor_replaced, planned_event, unit_changed"),
+    ] = "ignore",
     note: Annotated[str, typer.Option(help="what happened")] = "",
+    factor: Annotated[
+        str | None, typer.Option(help="of unit_changed: y is factor times the reading, plus offset")
+    ] = None,
+    offset: Annotated[str | None, typer.Option(help="of unit_changed; default 0")] = None,
     file: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="CSV or XLSX of many")
     ] = None,
@@ -166,7 +173,8 @@ def annotate(
     from horizonte import jobs
     from horizonte.ingest.notesheet import Note
 
-    done = jobs.annotate(file or Note(unique_id, starts_at, ends_at, kind, note, withdraw))
+    said = Note(unique_id, starts_at, ends_at, kind, note, withdraw, factor, offset)
+    done = jobs.annotate(file or said)
     out.print(
         f"{done.added} added, {done.withdrawn} withdrawn, {done.unchanged} known already, "
         f"{len(done.refused)} refused"

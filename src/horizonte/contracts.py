@@ -181,6 +181,8 @@ ANNOTATION = Table(  # what people know of a stretch [starts_at, ends_at)
         ends_at=_INSTANT,
         kind=_TEXT,
         note=_TEXT,
+        factor=(_REAL,),  # of unit_changed alone: y is factor * y_raw + offset
+        offset=(_REAL,),
         available_at=_INSTANT,
         withdrawn_at=(_INSTANT,),  # since when it no longer holds, null while it does
     ),

@@ -72,6 +72,25 @@ def test_a_refused_message_is_listed_exported_and_replayed(
     assert found == [(7.5, "ok")]
 
 
+def test_another_unit_is_noted_and_taken_back(run: Run, project: Path, database_url: str) -> None:
+    """Factor and offset are options; without an end the note holds for what comes."""
+    with connect(database_url) as conn:
+        intake = Intake(load_sources(project / "sources.yaml").values())
+        body = b'{"value": 50, "timestamp": "2026-01-01T00:00:00Z"}'
+        intake.commit(conn, [Message("plant/f", body, 1_767_225_600 * 10**9)])
+    unit = ("--kind", "unit_changed", "--factor", "0.5", "--offset", "-16")
+    assert "1 added" in run("annotate", "plant/f", "2026-01-01T00:00Z", *unit).stdout
+    query = "SELECT y, y_raw, quality FROM prepared.observation WHERE unique_id = 'plant/f'"
+    with connect(database_url) as conn:
+        assert conn.execute(query).fetchall() == [(9.0, 50.0, "ok")]
+    refused = run("annotate", "plant/f", "2026-01-01T00:00Z", "--kind", "unit_changed", code=1)
+    assert "no factor; give the factor that leads back" in refused.stderr
+    back = ("--kind", "unit_changed", "--withdraw")
+    assert "1 withdrawn" in run("annotate", "plant/f", "2026-01-01T00:00Z", *back).stdout
+    with connect(database_url) as conn:
+        assert conn.execute(query).fetchall() == [(50.0, 50.0, "ok")]
+
+
 def test_a_pull_on_an_interval_serves_its_metrics(project: Path) -> None:
     """It prints an address; /metrics counts the failed pulls, /livez answers, doctor lists it."""
     port = process.free_ports(1)[0]  # nobody answers there

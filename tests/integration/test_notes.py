@@ -8,6 +8,7 @@ from typing import Any
 
 import openpyxl
 import pandas as pd
+import psycopg
 import pytest
 
 from horizonte.errors import DataFault
@@ -134,6 +135,141 @@ def test_a_replaced_sensor_needs_no_end(store: Connection, counted: Callable[[st
         notes.annotate_one(store, note(name, "2018-02-14T02:00Z", "", "shutdown"), **HOW)
 
 
+def converting(name: str, end: object, factor: object, offset: object = None) -> Note:
+    """A note that readings from 14 February 2018, 00:00 in Brazil, came in another unit."""
+    return note(name, "2018-02-14 00:00", end, "unit_changed")._replace(
+        factor=factor, offset=offset
+    )
+
+
+def test_a_converted_stretch_is_the_same_cleaned_at_once_or_anew(
+    store: Connection, counted: Callable[[str], str]
+) -> None:
+    """After the note, another factor for it, and its withdrawal, the table equals a rebuild."""
+    name = counted("noted/u")
+    ledger.register_source(store, name, clock="wall", step_seconds=3600)
+    one = converting(name, "2018-02-14 06:00", "0.5", 3)
+    told = []
+    for days, said in enumerate((one, one._replace(factor=2), one._replace(withdrawn=True))):
+        notes.annotate_one(store, said, now=NOW + pd.Timedelta(days=days), rules=RULES)
+        rows = prepared.read(store, [name])
+        inside = rows["ds"].between("2018-02-14T02:00Z", "2018-02-14T07:00Z")
+        told.append(rows[inside]["y"].tolist())
+        assert rows["y_raw"].tolist() == list(range(240))
+        assert rows[~inside]["y"].tolist() == rows[~inside]["y_raw"].tolist()
+        assert set(rows["quality"]) == {"ok"}
+        assert prepared.rebuild(store, RULES, [name]) == 0
+    came = [50.0, 51.0, 52.0, 53.0, 54.0, 55.0]
+    assert told == [[0.5 * y + 3 for y in came], [2 * y + 3 for y in came], came]
+    known = [kept.read(store, NOW + pd.Timedelta(days=d), [name]) for d in (-1, 0, 1, 2)]
+    assert [k["factor"].tolist() for k in known] == [[], [0.5], [2.0], []]
+    assert known[0].empty, "as of before the note nothing was known"
+
+
+def test_until_further_notice(store: Connection, counted: Callable[[str], str]) -> None:
+    """Without an end it holds for what comes; one that starts later says when it is over."""
+    name = counted("noted/v")
+    done = notes.annotate_one(store, converting(name, None, 0.001), **HOW)
+    assert done.followed.changed == {name: 190}
+    assert kept.read(store, EVER, [name])["ends_at"].tolist() == [notes.OPEN]
+    mended = note(name, "2018-02-20T00:00Z", "", "unit_changed")._replace(factor=1)
+    notes.annotate_one(store, mended, **HOW)
+    rows = prepared.read(store, [name]).set_index("ds")
+    assert (rows["y"] != rows["y_raw"]).sum() == 142
+    assert rows["y"]["2018-02-19T23:00Z"] == 0.191
+    assert rows["y"]["2018-02-20T00:00Z"] == 192.0
+    assert prepared.rebuild(store, RULES, [name]) == 0
+    back = [n._replace(factor=None, withdrawn=True) for n in (mended, converting(name, "", "x"))]
+    assert notes.annotate(store, dict(enumerate(back)), **HOW).withdrawn == 2
+    rows = prepared.read(store, [name])
+    assert rows["y"].equals(rows["y_raw"])
+
+
+def test_what_comes_after_the_note_is_converted(
+    store: Connection,
+    counted: Callable[[str], str],
+    load: Callable[..., ledger.Counts],
+) -> None:
+    """A reading that comes into an open stretch is converted as it is cleaned."""
+    name = counted("noted/w")
+    notes.annotate_one(store, converting(name, None, 0.5), **HOW)
+    ds = pd.date_range("2018-02-22", periods=2, freq="h", tz="UTC")
+    load(pd.DataFrame({"unique_id": name, "ds": ds, "y": [480.0, 482.0]}))
+    prepared.follow(store, RULES, [name])
+    rows = prepared.read(store, [name]).tail(2)
+    assert (rows["y"].tolist(), rows["y_raw"].tolist()) == ([240.0, 241.0], [480.0, 482.0])
+
+
+@pytest.mark.parametrize(("factor", "offset", "told"), [
+    (None, None, ("no factor", "leads back")),
+    ("", 3, ("no factor", "leads back")),
+    (0, None, ("zero", "leads back")),
+    ("0.0", None, ("zero", "leads back")),
+    ("a thousand", None, ("not a number", "decimal point")),
+    ("0,001", None, ("not a number", "decimal point")),
+    ("1_000", None, ("not a number", "decimal point")),
+    (True, None, ("not a number", "decimal point")),
+    ([1], None, ("not a number", "decimal point")),
+    (float("nan"), None, ("not a finite number", "decimal point")),
+    ("1e999", None, ("not a finite number", "decimal point")),
+    (10**400, None, ("not a finite number", "decimal point")),
+    (2, "warm", ("not a number", "decimal point")),
+    (2, float("inf"), ("not a finite number", "decimal point")),
+])  # fmt: skip
+def test_what_is_no_conversion_is_refused(
+    store: Connection,
+    counted: Callable[[str], str],
+    factor: object,
+    offset: object,
+    told: tuple[str, str],
+) -> None:
+    """A factor that is missing, zero or no number is refused with what would do."""
+    name = counted("noted/x")
+    done = notes.annotate(store, {0: converting(name, None, factor, offset)}, **HOW)
+    assert (done.added, len(done.refused)) == (0, 1)
+    assert told[0] in done.refused[0].reason
+    assert told[1] in done.refused[0].fix
+
+
+@pytest.mark.parametrize("given", [{"factor": 0.5}, {"offset": "0"}, {"factor": "x"}])
+@pytest.mark.parametrize("kind", [k for k in notes.KINDS if k != "unit_changed"])
+def test_no_other_kind_converts(
+    store: Connection, counted: Callable[[str], str], kind: str, given: dict[str, object]
+) -> None:
+    """A factor or offset beside another kind is refused, and the kind that has them is named."""
+    name = counted("noted/y")
+    one = note(name, "2018-02-14 00:00", "2018-02-14 06:00", kind)._replace(**given)
+    with pytest.raises(DataFault, match=r"kind that converts nothing.*use kind unit_changed"):
+        notes.annotate_one(store, one, **HOW)
+
+
+@pytest.mark.parametrize("row", [
+    {"kind": "ignore", "factor": 2.0, "offset": 0.0}, {"factor": 2.0}, {"offset": 2.0}, {},
+    {"factor": 0.0, "offset": 0.0}, {"factor": float("inf"), "offset": 0.0},
+    {"factor": 2.0, "offset": float("-inf")}, {"factor": 2.0, "offset": 0.0, "withdrawn": True},
+])  # fmt: skip
+def test_the_database_keeps_no_half_conversion(
+    store: Connection, counted: Callable[[str], str], row: dict[str, object]
+) -> None:
+    """Factor and offset stand in rows that state a change of unit, finite, and in no others."""
+    said = {
+        "unique_id": counted("noted/z"),
+        "starts_at": NOW,
+        "ends_at": EVER,
+        "kind": "unit_changed",
+        "note": "",
+        "available_at": NOW,
+        "withdrawn": False,
+    }
+    columns = said | row
+    names = ", ".join(f'"{name}"' for name in columns)
+    with pytest.raises(psycopg.errors.CheckViolation), store.transaction():
+        store.execute(
+            f"INSERT INTO annotation ({names}) VALUES ({', '.join(['%s'] * len(columns))})".encode(),
+            list(columns.values()),
+        )
+
+
 @pytest.mark.parametrize(("bad", "reason"), [
     (note("noted/none", "2018-02-14 00:00", "2018-02-15 00:00"), "no registered series"),
     (note(None, "2018-02-14 00:00", "2018-02-15 00:00"), "no registered series"),
@@ -183,6 +319,24 @@ def test_a_sheet_is_read_row_by_row(
     told = [notes.annotate_file(store, tmp_path / f, **HOW) for f in ("a.csv", "b.csv", "c.xlsx")]
     assert [(t.added, t.unchanged) for t in told] == [(1, 0), (0, 1), (0, 1)]
     assert [t.refused[0].place for t in told] == ["a.csv row 4", "b.csv row 4", "c.xlsx row 3"]
+
+
+def test_a_sheet_states_conversions(
+    store: Connection, counted: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Factor and offset are columns of the sheet, beside withdrawn or without it, as true numbers too."""
+    name = counted("noted/fa")
+    head, row = f"{HEADER.strip()},factor,offset", f"{name},2018-02-14 00:00,,unit_changed,g for kg"
+    (tmp_path / "a.csv").write_text(f"{head}\n{row},0.001,\n{row},zero,\n")
+    book = openpyxl.Workbook()
+    book.active.append(["offset", "factor", *HEADER.strip().split(",")])
+    book.active.append([-17.5, 0.25, *row.split(",")])
+    book.save(tmp_path / "b.xlsx")
+    done = notes.annotate_file(store, tmp_path / "a.csv", **HOW)
+    assert (done.added, [r.place for r in done.refused]) == (1, ["a.csv row 3"])
+    assert notes.annotate_file(store, tmp_path / "b.xlsx", **HOW).added == 1
+    (now,) = kept.read(store, EVER, [name])[["factor", "offset"]].to_dict("records")
+    assert now == {"factor": 0.25, "offset": -17.5}
 
 
 @pytest.mark.parametrize("text", [

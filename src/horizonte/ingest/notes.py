@@ -16,11 +16,13 @@ from psycopg.rows import dict_row
 from horizonte import freq
 from horizonte.errors import DataFault
 from horizonte.ingest import times
+from horizonte.ingest.conversion import conversion
 from horizonte.ingest.messages import Refused
 from horizonte.ingest.notesheet import Note, Place, read_sheet
 from horizonte.ingest.readings import WHY
 from horizonte.ingest.sources import Source
 from horizonte.params import Rules
+from horizonte.prepare.convert import CONVERTED, Unit
 from horizonte.store import annotations as store
 from horizonte.store import ledger, prepared
 from horizonte.store.connection import Connection
@@ -31,7 +33,9 @@ KINDS = {
     "shutdown": "the plant stood still: not to be trained on or scored",
     "sensor_replaced": "from its start on another sensor reads: no rule or model looks across it",
     "planned_event": "true and known to be unusual: kept, but not to be trained on or scored",
+    "unit_changed": "its readings came in another unit: converted, then cleaned as any other",
 }
+OPEN = pd.Timestamp("2199-12-31", tz="UTC")  # the end of what holds until further notice
 LONGEST_NOTE = 1000
 LONGEST_ID = 400
 _ISO = "write it as 2024-03-31 14:00, or with its offset from UTC"
@@ -97,7 +101,7 @@ def annotate_one(conn: Connection, note: Note, *, now: datetime, rules: Rules | 
 
 
 def annotate_file(conn: Connection, path: Path, *, now: datetime, rules: Rules | None) -> Noted:
-    """Keep the rows of a CSV or XLSX sheet (unique_id, starts_at, ends_at, kind, note).
+    """Keep the rows of a CSV or XLSX sheet (unique_id, starts_at, ends_at, kind, note, …).
 
     A bad row is refused by itself; a sheet that is none raises DataFault, and nothing is kept.
     """
@@ -116,7 +120,8 @@ def _checked(conn: Connection, rows: Mapping[Place, Note], now: pd.Timestamp) ->
     for place, note in rows.items():
         try:
             facts = _facts(note, known)
-            spans[place] = (note, *_span(note, facts), _now_of(conn, facts, now))
+            unit = None if _withdrawn(note) else conversion(note)
+            spans[place] = (note, *_span(note, facts), _now_of(conn, facts, now), unit)
         except Refused as why:
             refused.append(Refusal(place, str(why.value)[:60], why.reason, why.fix))
     return _Sound(_frame(spans), refused)
@@ -141,11 +146,16 @@ def _facts(note: Note, known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 def _span(note: Note, facts: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Return where the note starts and ends; raise Refused for what are no such times."""
-    instant = note.kind == "sensor_replaced" and note.ends_at in (None, "")
+    endless = note.ends_at in (None, "")
     settings = {"name": "notes", "freq": facts["freq"], "zone": facts["zone"]}
     reader = Source.model_validate({**settings, "times": "local", "new_series": 1})
     start = _instant(note.starts_at, reader)
-    end = start + freq.step(facts["freq"]) if instant else _instant(note.ends_at, reader)
+    if endless and note.kind == "sensor_replaced":
+        end = start + freq.step(facts["freq"])
+    elif endless and note.kind in CONVERTED:
+        end = OPEN
+    else:
+        end = _instant(note.ends_at, reader)
     if end <= start:
         shown = f"{note.starts_at} to {note.ends_at}"
         raise Refused(shown, "an end that is not after its start", "correct it")
@@ -169,13 +179,13 @@ def _now_of(conn: Connection, facts: Mapping[str, Any], now: pd.Timestamp) -> pd
     return ledger.source_now(conn, facts["source"]) or now
 
 
-def _frame(spans: Mapping[Place, tuple[Note, Any, Any, Any]]) -> pd.DataFrame:
+def _frame(spans: Mapping[Place, tuple[Note, Any, Any, Any, Unit | None]]) -> pd.DataFrame:
     rows = [
-        (n.unique_id, start, end, n.kind, n.note, known, _withdrawn(n), place)
-        for place, (n, start, end, known) in spans.items()
+        (n.unique_id, start, end, n.kind, n.note, *(unit or (None, None)), known, _withdrawn(n), at)
+        for at, (n, start, end, known, unit) in spans.items()
     ]
-    columns = ["unique_id", "starts_at", "ends_at", "kind", "note", "available_at", "withdrawn"]
-    frame = pd.DataFrame(rows, columns=[*columns, "place"])
+    columns = [*_KEPT, "factor", "offset", "available_at", "withdrawn", "place"]
+    frame = pd.DataFrame(rows, columns=columns)
     instants = ["starts_at", "ends_at", "available_at"]
     return frame.astype(dict.fromkeys(instants, "datetime64[ns, UTC]"))
 
@@ -198,6 +208,7 @@ def _plain(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
 
 
+_KEPT = ("unique_id", "starts_at", "ends_at", "kind", "note")
 _SAID = {"": False, "no": False, "false": False, "0": False, "yes": True, "true": True, "1": True}
 _UNKNOWN = (
     "withdrawn",

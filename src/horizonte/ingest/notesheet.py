@@ -14,8 +14,8 @@ from horizonte.ingest.shape import plain
 from horizonte.ingest.sources import Source
 from horizonte.ingest.stamps import stamps
 
-COLUMNS = ("unique_id", "starts_at", "ends_at", "kind", "note", "withdrawn")
-OPTIONAL = ("withdrawn",)
+COLUMNS = ("unique_id", "starts_at", "ends_at", "kind", "note", "withdrawn", "factor", "offset")
+OPTIONAL = ("withdrawn", "factor", "offset")
 MAX_ROWS = 10_000
 Place = str | int
 Bad = tuple[Place, str, str, str]  # place, value, reason, fix
@@ -30,6 +30,8 @@ class Note(NamedTuple):
     kind: object
     note: object = ""
     withdrawn: object = False
+    factor: object = None
+    offset: object = None
 
 
 def read_sheet(path: Path) -> tuple[dict[Place, Note], list[Bad]]:
@@ -48,23 +50,27 @@ def read_sheet(path: Path) -> tuple[dict[Place, Note], list[Bad]]:
         )
 
     rows: dict[Place, Note] = {}
-    source, chunks = _chunks(path, refuse)
+    source, names, chunks = _chunks(path, refuse)
     for chunk in chunks:
-        rows |= _rows(path, chunk, source)
+        rows |= _rows(path, chunk, source, names)
         if len(rows) > MAX_ROWS:
             allowed = f"a sheet of at most {MAX_ROWS:,} annotations"
             raise DataFault(path.name, "more", allowed, "split the file")
     return rows, bad
 
 
-def _chunks(path: Path, refuse: Callable[[list[Refusals]], None]) -> tuple[Source, Iterator[Chunk]]:
+def _chunks(
+    path: Path, refuse: Callable[[list[Refusals]], None]
+) -> tuple[Source, list[str], Iterator[Chunk]]:
     if files.format_of(path) == "xlsx":
         source = _reader(",")
         sheet = xlsx.Sheet(path, source)
-        return source, sheet.chunks(_places(sheet.header(path), path))
+        places = _places(sheet.header(path), path)
+        return source, list(places), sheet.chunks(list(places.values()))
     source = next((s for s in map(_reader, ",;\t") if _fits(path, s)), _reader(","))
-    names = delimited.header(path, source)
-    return source, delimited.chunks(path, source, _places(names, path), refuse)
+    places = _places(delimited.header(path, source), path)
+    chunks = delimited.chunks(path, source, list(places.values()), refuse)
+    return source, list(places), chunks
 
 
 def _fits(path: Path, source: Source) -> bool:
@@ -76,25 +82,25 @@ def _reader(delimiter: str) -> Source:
     return Source.model_validate(settings)
 
 
-def _places(names: list[str], path: Path) -> list[int]:
-    found = []
+def _places(names: list[str], path: Path) -> dict[str, int]:
+    found: dict[str, int] = {}
     for name in COLUMNS:
         at = [i for i, given in enumerate(names) if plain(given) == name]
         if len(at) > 1 or (not at and name not in OPTIONAL):
             allowed = f"a header with column {name!r} once"
-            fix = f"name the columns {', '.join(COLUMNS)} (the last may be left out)"
+            fix = f"name the columns {', '.join(COLUMNS)} (the last three may be left out)"
             raise DataFault(f"{path.name} row 1", [n for n in names if n][:20], allowed, fix)
-        found += at
+        found |= zip([name] * len(at), at, strict=True)
     return found
 
 
-def _rows(path: Path, chunk: Chunk, source: Source) -> dict[Place, Note]:
+def _rows(path: Path, chunk: Chunk, source: Source, names: list[str]) -> dict[Place, Note]:
     texts = [
         stamps([column], source).to_pylist() if name.endswith("_at") else shown_cells(column)
-        for name, column in zip(COLUMNS[: len(chunk.columns)], chunk.columns, strict=True)
+        for name, column in zip(names, chunk.columns, strict=True)
     ]
     return {
-        f"{path.name} row {row}": Note(*cells)
+        f"{path.name} row {row}": Note(**dict(zip(names, cells, strict=True)))
         for row, *cells in zip(chunk.rows.tolist(), *texts, strict=True)
         if any(cells)
     }

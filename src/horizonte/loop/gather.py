@@ -10,6 +10,7 @@ import pandas as pd
 
 from horizonte.monitor import weeks
 from horizonte.policy import Policy
+from horizonte.prepare.comparable import misread
 from horizonte.serve import inputs
 from horizonte.serve.faults import NoChampion, NoHistory
 from horizonte.store import annotations as notes
@@ -66,7 +67,7 @@ class Rows:
 
     values: pd.DataFrame  # PREPARED
     noted: pd.DataFrame  # ANNOTATION in force
-    mature: pd.DataFrame  # of all versions, one vintage a slot, from ``starts`` on
+    mature: pd.DataFrame  # of all versions, one vintage a slot, from ``starts`` on; none misread
     long: pd.DataFrame  # of the champion, fewer vintages and further back
     starts: Mapping[str, pd.Timestamp]  # the weeks that are scored, by target
     scored: pd.DataFrame  # evaluations in force
@@ -119,11 +120,18 @@ def _rows(conn: Connection, standing: Standing, policy: Policy) -> Rows:
     starts = _starts(conn, standing, now, window=policy.monitor.window, first=first)
     far = {t: at - RESIDUALS for t, at in now.items()}
     ids = list(standing.series["unique_id"])
+    noted = notes.read(conn, EVER, ids)
+    reads = dict(zip(ids, standing.series["covariates"], strict=True))
+
+    def read(since: Mapping[str, pd.Timestamp], slots: mature.Slots) -> pd.DataFrame:
+        rows = mature.since(conn, since, now=now, slots=slots)
+        return rows[~misread(rows, noted, reads=reads)].reset_index(drop=True)
+
     return Rows(
         prepared.read(conn, ids, start=min(standing.now.values()) - HISTORY),
-        notes.read(conn, EVER, ids),
-        mature.since(conn, starts, now=now, slots=mature.Slots(mature.WEEKLY)),
-        mature.since(conn, far, now=now, slots=mature.Slots(mature.LONG, standing.version)),
+        noted,
+        read(starts, mature.Slots(mature.WEEKLY)),
+        read(far, mature.Slots(mature.LONG, standing.version)),
         starts,
         evaluations.in_force(conn, now, since=min(now.values()) - REFERENCE),
         first,

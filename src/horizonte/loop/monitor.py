@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,7 @@ from horizonte.loop.weigh import Weighed
 from horizonte.monitor import words
 from horizonte.monitor.decision import Decision, asked, decide
 from horizonte.monitor.evidence import Asked, Evidence
+from horizonte.monitor.findings import Found
 from horizonte.policy import Policy
 from horizonte.serve.bucket import Bucket
 from horizonte.store import evaluations, retrainings, verdicts
@@ -54,7 +55,8 @@ def run(conn: Connection, *, root: Path, bucket: Callable[[], Bucket]) -> Outcom
         standing, rows = gather.read(conn, policy)
         seen = weigh.weigh(standing, rows, root=root, policy=policy)
         before = standing.before
-        if before is not None and seen.scores.empty and _same(before, standing, policy):
+        same = before is not None and _same(before, standing, policy, found=seen.found)
+        if before is not None and same and seen.scores.empty:
             _publish(conn, root, bucket)
             return Outcome(before, new=False, scores=0)
         folder = root / pages.FOLDER / f"{standing.as_of:%Y-%m-%d}"
@@ -97,9 +99,11 @@ def _alone(conn: Connection) -> Iterator[None]:
             conn.execute("SELECT pg_advisory_unlock(%s)", (verdicts.LOCK,))
 
 
-def _same(before: Verdict, standing: Standing, policy: Policy) -> bool:
+def _same(before: Verdict, standing: Standing, policy: Policy, *, found: Sequence[Found]) -> bool:
     known = pd.Timestamp(before.as_of) == standing.as_of
-    return known and before.policy == policy.model_dump(mode="json")
+    told = [(f["unique_id"], f["name"]) for f in before.evidence["findings"]]
+    named = told == [(f.unique_id, f.name) for f in found]  # a note can end what was found
+    return known and named and before.policy == policy.model_dump(mode="json")
 
 
 def _asked(before: Verdict | None) -> dict[str, Asked]:

@@ -27,11 +27,12 @@ from horizonte.monitor.evidence import (
     Target,
     Told,
 )
-from horizonte.monitor.findings import Found
+from horizonte.monitor.findings import UNIT, Found
 from horizonte.pipeline import files
 from horizonte.pipeline.report import inputs_drift, residual_drift
 from horizonte.policy import Policy
 from horizonte.prepare.comparable import comparable
+from horizonte.prepare.convert import CONVERTED, Conversion, in_own_unit
 from horizonte.report.windows import EVERY, Pair
 from horizonte.retrain.told import known
 from horizonte.serve import folder as model_folder
@@ -68,7 +69,7 @@ def weigh(standing: Standing, rows: Rows, *, root: Path, policy: Policy) -> Weig
     ]
     targets = set(standing.targets)
     found = detect.detect(
-        rows.values,
+        in_own_unit(rows.values, rows.noted, column="y_raw"),
         said.assign(residual=said["y"] - said["mean"])[["unique_id", "cutoff", "ds", "residual"]],
         series=standing.series,
         now=standing.now,
@@ -117,10 +118,7 @@ def evidence(
             )
             for (kind, name), status in statuses.items()
         ),
-        findings=tuple(
-            Named(f.unique_id, f.name, instant(f.since).isoformat(), finite(f.size))
-            for f in seen.found
-        ),
+        findings=tuple(_named(f, standing, rows) for f in seen.found),
         annotated=_annotated(standing, rows),
         retrainings=tuple(
             Retraining(action, days, ended or "waiting")  # type: ignore[arg-type]
@@ -137,6 +135,20 @@ def _told(standing: Standing) -> dict[str, Told]:
         return {}
     fitted = pd.Timestamp(standing.card["params"]["snapshot"]["as_of"])
     return {u: Told(at.isoformat(), (fitted - at) / _DAY) for u, at in told.items()}
+
+
+def _named(found: Found, standing: Standing, rows: Rows) -> Named:
+    """Return ``found`` as evidence; of a change of unit with what leads back to its own.
+
+    What was found is a change of the converted readings, where they are converted already.
+    """
+    told = Named(found.unique_id, found.name, instant(found.since).isoformat(), finite(found.size))
+    if found.name != UNIT or not told.size:
+        return told
+    now = standing.now[found.unique_id].value
+    factor, offset = Conversion.of(rows.noted, found.unique_id).at(now)
+    gone = float(found.evidence.get("offset", 0.0))
+    return replace(told, factor=factor / told.size, offset=(offset - gone) / told.size)
 
 
 def _scores(standing: Standing, rows: Rows) -> pd.DataFrame:
@@ -247,7 +259,7 @@ def _behind(said: pd.DataFrame, windows: int) -> pd.DataFrame:
 
 
 def _annotated(standing: Standing, rows: Rows) -> tuple[str, ...]:
-    noted = rows.noted
+    noted = rows.noted[~rows.noted["kind"].isin(CONVERTED)]  # converted days are as usual as any
     now = pd.to_datetime(noted["unique_id"].map(standing.now), utc=True)
     held = noted[(noted["starts_at"] <= now) & (now < noted["ends_at"])]
     return tuple(sorted(set(map(str, held["unique_id"]))))

@@ -17,7 +17,7 @@ from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS
 from horizonte.model.certainty import context
 from horizonte.model.families import family
 from horizonte.model.protocol import Fitted
-from horizonte.prepare.comparable import held
+from horizonte.prepare.comparable import held, misread
 from horizonte.prepare.windows import Windows, windows
 
 log = logging.getLogger(__name__)
@@ -56,9 +56,10 @@ class Group:
     it), ``fit_history_at(fitted_at)`` what a fit could; both hold nothing that became known
     later, and end at that cutoff. ``actuals`` (unique_id, ds, y) is what forecasts are held
     against; one that was made before the sensor was ``replaced`` is held against nothing that
-    its successor read. ``changed`` says since when the daily course of a series is another: fits
-    learn the new one from what came since. Where jobs run in other processes the callables travel
-    there by cloudpickle.
+    its successor read, and one that was ``misread`` by what is ``noted`` against nothing at all.
+    ``changed`` says since when the daily course of a series is another: fits learn the new one
+    from what came since. Where jobs run in other processes the callables travel there by
+    cloudpickle.
     """
 
     freq: str
@@ -70,6 +71,7 @@ class Group:
     actuals: pd.DataFrame
     replaced: Sequence[tuple[str, pd.Timestamp]] = ()  # whose sensor was replaced, and when
     changed: Mapping[str, pd.Timestamp] = field(default_factory=dict)
+    noted: pd.DataFrame | None = None  # ANNOTATION in force
 
     @property
     def length(self) -> int:
@@ -215,6 +217,9 @@ def _beside(parts: list[pd.DataFrame], group: Group) -> pd.DataFrame:
         return BACKTEST.empty()
     rows = pd.concat(parts, ignore_index=True).dropna(subset=["mean"])
     rows = rows.merge(group.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"], how="left")
+    if group.noted is not None:
+        reads = dict(zip(group.meta["unique_id"], group.meta["covariates"], strict=True))
+        rows["y"] = rows["y"].mask(misread(rows, group.noted, reads=reads))
     return held(rows, group.replaced).assign(**dict.fromkeys(QUANTILE_COLUMNS, np.nan))[
         BACKTEST.columns
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from horizonte.monitor import units
@@ -21,12 +22,13 @@ SPLIT = 2  # days within which the very cell of a change is looked for
 
 @dataclass(frozen=True)
 class Converted:
-    """The factor (and offset) that was found, and the levels that say so."""
+    """The factor (and offset) that was found, the levels that say so, and since when (UTC)."""
 
     factor: float
     offset: float
     before: float
     after: float
+    since: pd.Timestamp
 
 
 def converted(
@@ -46,10 +48,27 @@ def converted(
     times = (
         units.factor(after / before, unit=unit, unsure=relative, slope=slope) if before else None
     )
-    if times is not None:
-        return Converted(times, 0.0, before, after)
-    turned = units.affine(before, after, unsure=float(unsure), slope=slope)
-    return None if turned is None else Converted(*turned, before, after)
+    turned = (times, 0.0) if times is not None else None
+    turned = turned or units.affine(before, after, unsure=float(unsure), slope=slope)
+    if turned is None:
+        return None
+    told = expected[:, None] + _offsets(days, profile)
+    return Converted(*turned, before, after, _since(days, told, turned, step.length))
+
+
+def _since(days: Days, told: Reals, unit: tuple[float, float], length: int) -> pd.Timestamp:
+    """Return the first cell, near ``length`` days before the end, from which the new unit is read.
+
+    Each cell says which unit it is nearer to, by what was ``told`` of it; the split contradicts
+    fewest of them.
+    """
+    begun = len(days) - length
+    rows = slice(max(0, begun - SPLIT), begun + SPLIT)
+    x, p = days.x[rows].ravel(), told[rows].ravel()
+    nearer = np.sign(np.abs(x - p) - np.abs(x - (unit[0] * p + unit[1])))
+    gained = np.nan_to_num(nearer)[::-1].cumsum()[::-1]
+    row, cell = divmod(int(gained.argmax()), days.cells)
+    return days.instant(rows.start + row, cell)
 
 
 def _lately(

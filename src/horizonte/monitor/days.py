@@ -56,9 +56,9 @@ class Days:
         cut = {n: getattr(self, n)[:rows] for n in ("x", "weekday", "season", "free")}
         return replace(self, **cut)
 
-    def instant(self, at: int) -> pd.Timestamp:
-        """Return when row ``at`` starts, in UTC."""
-        local = self.first + at * self.row
+    def instant(self, at: int, cell: int = 0) -> pd.Timestamp:
+        """Return when ``cell`` of row ``at`` starts, in UTC."""
+        local = self.first + at * self.row + cell * (self.row / self.cells)
         placed = local.tz_localize(self.zone, ambiguous=True, nonexistent="shift_forward")
         return placed.tz_convert("UTC")
 

@@ -41,12 +41,17 @@ class Drift:
 
 @dataclass(frozen=True)
 class Named:
-    """Something named that happened to a series."""
+    """Something named that happened to a series.
+
+    Of a change of unit, ``factor`` and ``offset`` lead from the readings as they come to its own.
+    """
 
     unique_id: str
     name: str
     since: str  # ISO-8601, UTC
     size: float | None = None
+    factor: float | None = None
+    offset: float | None = None
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _unit(seen: Seen, step: Begun, *, unit: str) -> Found | None:
         return None
     levels = {"before": found.before, "after": found.after, "offset": found.offset}
     evidence = _evidence(seen, "level", step.evidence) | levels
-    return _found(seen, UNIT, step.length, found.factor, evidence)
+    return Found(seen.days.unique_id, UNIT, found.since, found.factor, evidence)
 
 
 def _moved(seen: Seen) -> Found | None:

@@ -52,6 +52,14 @@ def of(said: Said, evidence: Evidence, policy: Policy, *, language: str) -> str:
         ]
         if told:
             whole = words.say(message, language, said=whole, findings=words.listed(told, language))
+    commands = [
+        words.conversion(thing=f.unique_id, since=f.since, factor=f.factor, offset=f.offset or 0.0)
+        for f in evidence.findings
+        if f.factor is not None
+    ]
+    if commands:
+        listed = words.listed(commands, language)
+        whole = words.say("convert", language, said=whole, commands=listed)
     return whole
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 LANGUAGES = ("en", "pt-BR")
@@ -36,6 +37,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "mend": (
         "{said} No retraining mends this: {findings}.",
         "{said} Nenhum treino conserta isto: {findings}.",
+    ),
+    "convert": (
+        "{said} Where that is so, the readings are converted by saying it: {commands}.",
+        "{said} Se for isso, as leituras são convertidas ao dizê-lo: {commands}.",
     ),
     # why
     "skill decay": (
@@ -204,10 +209,20 @@ def finding(language: str, *, name: str, thing: str, since: str, size: float | N
     if name not in MESSAGES:
         return f"{thing}: {name}, {since[:10]}"
     factor = ""
-    if size is not None and size > 0:
-        places = 2 if size < 100 else 0
-        factor = say("factor", language, value=number(size, language, places=places))
+    if size is not None and size > 0 and size != 1:
+        places = 0 if size >= 100 else 2 if size >= 0.1 else 6
+        told = number(size, language, places=places)
+        told = told.rstrip("0") if places == 6 else told
+        factor = say("factor", language, value=told)
     return say(name, language, thing=thing, since=since[:10], factor=factor)
+
+
+def conversion(*, thing: str, since: str, factor: float, offset: float) -> str:
+    """Return the command by which a series' readings are converted from ``since`` on."""
+    at = since[:16] + "Z"  # of an instant in UTC
+    plus = f" --offset {offset:.10g}" if offset else ""
+    said = f"annotate {shlex.quote(thing)} {at} --kind unit_changed --factor {factor:.10g}{plus}"
+    return f"`horizonte {said}`"
 
 
 def both(name: str, **values: Any) -> tuple[str, str]:

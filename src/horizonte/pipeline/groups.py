@@ -45,7 +45,8 @@ def groups(root: Path, chosen: Params) -> list[Group]:
     A value of a planned event is no such value: it stands in the prepared rows and in no score.
     """
     noted = ANNOTATION.read(root / files.ANNOTATIONS)
-    replaced = replacements(in_force(noted, pd.Timestamp(chosen.snapshot.as_of)))
+    noted = in_force(noted, pd.Timestamp(chosen.snapshot.as_of))
+    replaced = replacements(noted)
     series, prepared = SERIES.read(root / files.SERIES), PREPARED.read(root / files.CLEAN)
     targets = series[series["role"] == "target"].sort_values("unique_id", ignore_index=True)
     actuals = prepared.loc[(prepared["quality"] == "ok"), ["unique_id", "ds", "y"]]
@@ -59,7 +60,8 @@ def groups(root: Path, chosen: Params) -> list[Group]:
             Stored(root, "fit", iso),
             actuals[actuals["unique_id"].isin(meta["unique_id"])],
             [pair for pair in replaced if pair[0] in set(meta["unique_id"])],
-            {u: pd.Timestamp(at) for u, at in chosen.snapshot.changed.items()},
+            changed={u: pd.Timestamp(at) for u, at in chosen.snapshot.changed.items()},
+            noted=noted,
         )
         for iso, meta in targets.groupby(targets["freq"].map(freq.iso))
     ]

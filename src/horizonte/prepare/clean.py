@@ -1,10 +1,11 @@
 """Cleaning: from what was observed to a regular grid whose every cell says how far to trust it.
 
-``quality`` is why a cell is not as it came: ``ok`` (then ``y`` is ``y_raw``), ``missing``,
+``quality`` is why a cell is not as it came: ``ok`` (then ``y`` is ``y_raw``, converted where a
+person said that it came in another unit; every rule judges the converted value), ``missing``,
 ``imputed`` (was missing, ``y`` is a straight line across a short gap), ``out_of_range``,
 ``flatline``, ``spike`` (``y_raw`` is refused; ``y`` is imputed where the gap is short, else
 null), ``ignored`` (a person said so; ``y`` is null), ``planned_event`` (true, and known to be
-unusual: ``y`` is ``y_raw``, and no rule judges it or its neighbours by it). Only ``ok`` cells are
+unusual: ``y`` is as for ``ok``, and no rule judges it or its neighbours by it). Only ``ok`` cells are
 evidence of what usually happens. Where a sensor was replaced the rules start anew: none reads
 across. Grids are in UTC, so a day has as many cells as it has, 23, 24 or 25 hours.
 """

@@ -15,6 +15,7 @@ from horizonte import freq
 from horizonte.contracts import QUALITY
 from horizonte.params import Rules
 from horizonte.prepare import flags, impute, spikes
+from horizonte.prepare.convert import Conversion
 from horizonte.prepare.grid import Flags, Grid, Ints, Reals, nanoseconds, spread
 from horizonte.prepare.reach import Widths
 
@@ -39,6 +40,7 @@ class Cleaner:
     ignored: Ints  # [n, 2] nanoseconds, starts and ends of what people told to ignore
     planned: Ints  # [n, 2] of what they knew to be unusual
     replaced: Ints  # [n] when another sensor took over
+    conversion: Conversion  # of what came in another unit
 
     @classmethod
     def of(cls, meta: Any, *, rules: Rules, annotations: pd.DataFrame | None) -> Cleaner:
@@ -57,11 +59,13 @@ class Cleaner:
             ignored=_stretches(annotations, unique_id, IGNORED),
             planned=_stretches(annotations, unique_id, PLANNED),
             replaced=_stretches(annotations, unique_id, REPLACED)[:, 0],
+            conversion=Conversion.of(annotations, unique_id),
         )
 
     def judge(self, grid: Grid, raw: Reals) -> tuple[Reals, NDArray[np.int8]]:
         """Return ``y`` and the quality codes of the cells of ``grid``, which hold ``raw``.
 
+        ``raw`` is in the unit of the series: what came in another one is converted already.
         What is known ahead is computed, not sensed: flatlines and spikes are not looked for.
         Any direction may follow any other, so circular values have no spikes. Each sensor is
         judged as if it were alone.

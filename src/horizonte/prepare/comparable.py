@@ -8,11 +8,12 @@ compared with what its successor reads: a model's history starts with the presen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from horizonte.prepare.cleaner import PLANNED, REPLACED
+from horizonte.prepare.convert import CONVERTED
 
 
 def in_force(annotations: pd.DataFrame, instant: pd.Timestamp) -> pd.DataFrame:
@@ -46,6 +47,24 @@ def held(rows: pd.DataFrame, replaced: Iterable[tuple[str, pd.Timestamp]]) -> pd
     for unique_id, at in replaced:
         hidden |= (rows["unique_id"] == unique_id) & (rows["cutoff"] < at) & (rows["ds"] >= at)
     return rows.assign(y=rows["y"].mask(hidden)) if hidden.any() else rows
+
+
+def misread(
+    rows: pd.DataFrame, annotations: pd.DataFrame, *, reads: Mapping[str, Iterable[str]]
+) -> pd.Series[bool]:
+    """Tell which forecasts (unique_id, cutoff) were made before anybody said that a unit had changed.
+
+    They took readings in another unit for their own: of the series, or of one that it ``reads``.
+    What they missed by says nothing of a model. ``annotations`` are in force.
+    """
+    wrong = pd.Series(False, index=rows.index)
+    noted = annotations[annotations["kind"].isin(CONVERTED)]
+    said = noted["available_at"].where(noted["available_at"] < noted["ends_at"], noted["ends_at"])
+    for name, start, end in zip(noted["unique_id"], noted["starts_at"], said, strict=True):
+        readers = [name, *(u for u, read in reads.items() if name in read)]
+        made = (rows["cutoff"] >= start) & (rows["cutoff"] < end)
+        wrong |= made & rows["unique_id"].isin(readers)
+    return wrong
 
 
 def replacements(annotations: pd.DataFrame) -> list[tuple[str, pd.Timestamp]]:

@@ -46,9 +46,9 @@ class Observed:
     def clean(self, start: int, end: int) -> Cleaned:
         """Return the cells that hold the instants ``start`` to ``end``, both included, cleaned."""
         grid = Grid.over(start, end, step=self.cleaner.step, phase=self.phase)
-        raw = grid.place(self.ds, self.y)
-        y, quality = self.cleaner.judge(grid, raw)
-        return Cleaned(self.cleaner.unique_id, grid, y, raw, quality)
+        own = self.cleaner.conversion.apply(self.ds, self.y)
+        y, quality = self.cleaner.judge(grid, grid.place(self.ds, own))
+        return Cleaned(self.cleaner.unique_id, grid, y, grid.place(self.ds, self.y), quality)
 
     def clean_within(self, start: int, end: int) -> Cleaned:
         """Return the cells that start in [start, end), judged with all that the rules may read."""

@@ -8,9 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from horizonte import freq
+from horizonte.prepare.convert import in_own_unit
 from horizonte.report import figures
+from horizonte.store import annotations as notes
 from horizonte.store import forecasts, observations, series
 from horizonte.store.connection import connect
+
+EVER = pd.Timestamp.max.tz_localize("UTC").floor("D")
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Issued:
     """Vintages of a series and what happened."""
 
     rows: pd.DataFrame  # FORECAST with cutoff
-    actuals: pd.DataFrame  # OBSERVATION
+    actuals: pd.DataFrame  # OBSERVATION, in the unit of the series
     summary: pd.DataFrame
     figure: Figure
 
@@ -73,7 +77,9 @@ def vintages(unique_id: str, *, count: int) -> Issued:
         parts = [v.rows.assign(cutoff=v.cutoff) for v in issued]
         rows = pd.concat(parts, ignore_index=True) if parts else _none()
         start = rows["ds"].min() - 48 * freq.step(meta["freq"]) if len(rows) else None
-        actuals = observations.current(conn, [unique_id], start)
+        came = observations.current(conn, [unique_id], start)
+        noted = notes.read(conn, EVER, [unique_id])
+        actuals = in_own_unit(came, noted, column="y")
     facts = [
         {
             "issued_at": v.issued_at,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from horizonte.policy import Gate
-from horizonte.prepare.comparable import replacements
+from horizonte.prepare.comparable import misread, replacements
 from horizonte.retrain.gain import Gain, gain
 from horizonte.retrain.shadow import shadow
 from horizonte.serve.champion import Champion
@@ -56,6 +56,7 @@ def measure(conn: Connection, promotion: Promotion, *, policy: Gate) -> Gain | N
         return None
     now = pd.Timestamp(database_now(conn))
     noted = notes.read(conn, now, rows["unique_id"].unique())
+    rows = rows[~misread(rows, noted, reads={})]
     found = gain(rows, policy=policy, replaced=replacements(noted))
     if found is None:
         return None

@@ -17,7 +17,7 @@ from horizonte.errors import Fault
 from horizonte.model import metrics
 from horizonte.model.forecaster import Forecaster
 from horizonte.policy import Gate
-from horizonte.prepare.comparable import held, in_force, replacements
+from horizonte.prepare.comparable import held, in_force, misread, replacements
 from horizonte.prepare.windows import Windows
 from horizonte.retrain import artefact
 from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
@@ -174,7 +174,10 @@ def _told(conn: Connection, group: Group, pair: _Pair, instants: Sequence[pd.Tim
     rows = rows.merge(came, on=["unique_id", "ds"], how="left")
     end = group.at.as_of
     rows["day"] = -(pd.Index(end - rows["as_of"]) // DAY)
-    rows = held(rows, replacements(in_force(seen.annotations, end)))
+    noted = in_force(seen.annotations, end)
+    reads = dict(zip(group.series["unique_id"], group.series["covariates"], strict=True))
+    rows["y"] = rows["y"].mask(misread(rows, noted, reads=reads))
+    rows = held(rows, replacements(noted))
     reach = Reach(pair.champion.forecasters[freq.iso(group.step)].tail, 1)
     history = seen.at(instants[0], rules=pair.challenger.rules, reach=reach).history
     scale = metrics.scale(history[["unique_id", "ds", "y"]], freq_=freq.iso(group.step))

@@ -15,7 +15,7 @@ from horizonte.model.certainty import certainty
 from horizonte.model.conformal import Calibration
 from horizonte.model.forecaster import CARD, Forecaster
 from horizonte.model.spread import Spread
-from horizonte.prepare.comparable import held, in_force, replacements
+from horizonte.prepare.comparable import held, in_force, misread, replacements
 from horizonte.prepare.windows import Windows
 from horizonte.report import card
 from horizonte.retrain.pinned import Pinned
@@ -85,8 +85,10 @@ def _one(
     (said,) = seen.forecasts([Ask(model, _bare)], instants)
     came = seen.actuals(rules=model.rules, since=instants[0] - EVERY)
     rows = said.merge(came, on=["unique_id", "ds"])
-    replaced = replacements(in_force(seen.annotations, group.at.as_of))
-    return held(rows, replaced).dropna(subset=["y"])
+    noted = in_force(seen.annotations, group.at.as_of)
+    reads = dict(zip(group.series["unique_id"], group.series["covariates"], strict=True))
+    rows = rows[~misread(rows, noted, reads=reads)]
+    return held(rows, replacements(noted)).dropna(subset=["y"])
 
 
 def _bare(forecaster: Forecaster, view: Windows) -> pd.DataFrame:

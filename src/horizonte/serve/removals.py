@@ -20,6 +20,7 @@ from horizonte.params import Rules
 from horizonte.prepare.calendar import holiday_names
 from horizonte.prepare.clean import clean
 from horizonte.prepare.cleaner import IGNORED
+from horizonte.prepare.convert import CONVERTED, in_own_unit
 from horizonte.prepare.features import places
 from horizonte.prepare.panel import covariate_columns
 from horizonte.prepare.windows import Reals, Windows
@@ -85,18 +86,20 @@ class Reading:
         return self.made.cutoffs[self.target]
 
     def own(self) -> pd.DataFrame:
-        """Return the readings of the target that can be felt."""
+        """Return the readings of the target that can be felt, in the unit of the series."""
         start = inputs.since(self.group, rules=self.rules, forecaster=self.forecaster)
         rows = self.seen.rows
-        return rows[(rows["unique_id"] == self.target) & (rows["ds"] >= start)]
+        rows = rows[(rows["unique_id"] == self.target) & (rows["ds"] >= start)]
+        return in_own_unit(rows, self.seen.notes, column="y")
 
     def reread(self, rows: pd.DataFrame) -> Windows:
-        """Return the view that the readings ``rows`` of the target would give."""
+        """Return the view that the readings ``rows`` of the target, as of ``own``, would give."""
+        notes = self.seen.notes
         cleaned = clean(
             rows,
             series=self.group.series,
             rules=self.rules,
-            annotations=self.seen.notes,
+            annotations=notes[~notes["kind"].isin(CONVERTED)],
             until=self.group.latest,
         )
         gone = self.view.cutoff[0] - cleaned["ds"].to_numpy("datetime64[ns]")

@@ -112,9 +112,16 @@ class AnnotationRow(BaseModel):
 
     unique_id: str
     starts_at: str = Field(description="ISO 8601; without an offset in the zone of the series")
-    ends_at: str | None = Field(None, description="exclusive; sensor_replaced needs none")
-    kind: Literal["ignore", "shutdown", "sensor_replaced", "planned_event"]
+    ends_at: str | None = Field(
+        None, description="exclusive; sensor_replaced needs none, unit_changed without is open"
+    )
+    kind: Literal["ignore", "shutdown", "sensor_replaced", "planned_event", "unit_changed"]
     note: str = ""
+    factor: float | None = Field(
+        None,
+        description="of unit_changed alone, not zero: y is factor times the reading, plus offset",
+    )
+    offset: float | None = Field(None, description="of unit_changed alone; default 0")
     withdrawn: bool = Field(
         default=False, description="take back the one of this series, stretch and kind"
     )
@@ -146,6 +153,8 @@ class Annotation(BaseModel):
     ends_at: datetime
     kind: str
     note: str
+    factor: float | None = Field(None, description="of unit_changed; no other kind has it")
+    offset: float | None = Field(None, description="of unit_changed; no other kind has it")
     available_at: datetime = Field(description="since when it is known, on the source's clock")
 
 

@@ -56,7 +56,9 @@ class Reading(BaseModel):
     y: float | None
     revision: int | None = Field(None, description="raw: 0 is the first value, then corrections")
     available_at: datetime | None = Field(None, description="raw: when it could be known")
-    y_raw: float | None = Field(None, description="prepared: as it came, null where nothing came")
+    y_raw: float | None = Field(
+        None, description="prepared: as it came (also in another unit), null where nothing came"
+    )
     quality: str | None = Field(None, description="prepared: ok, missing, imputed, spike, …")
 
 

@@ -79,7 +79,8 @@ def annotated(conn: Connection, unique_id: str) -> bytes:
     found = store.read(conn, EVER, [unique_id]).drop(columns="withdrawn_at")
     times = ["starts_at", "ends_at", "available_at"]
     found[times] = found[times].map(lambda at: at.isoformat().replace("+00:00", "Z"))
-    return json.dumps({"annotations": found.to_dict("records")}).encode()
+    rows = [{k: v for k, v in row.items() if pd.notna(v)} for row in found.to_dict("records")]
+    return json.dumps({"annotations": rows}).encode()
 
 
 def _note(row: object) -> Note | str:

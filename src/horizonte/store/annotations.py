@@ -23,19 +23,21 @@ from horizonte.store.locks import REGISTER, lock
 from horizonte.store.pins import Pin, visible
 
 _IDENTITY = ("unique_id", "starts_at", "ends_at", "kind")
-_SAID = ("withdrawn", "note")
-_COLUMNS = (*_IDENTITY, "note", "available_at", "withdrawn")
+_SAID = ("note", "factor", "offset")
+_COLUMNS = (*_IDENTITY, *_SAID, "available_at", "withdrawn")
 
 
 def add(conn: Connection, rows: pd.DataFrame) -> list[str]:
     """Append what ``rows`` say, in their order, and return what became of each.
 
-    ``rows`` are (unique_id, starts_at, ends_at, kind, note, available_at, withdrawn): those that
-    are withdrawn say that the annotation no longer holds. A row is ``added``, ``withdrawn``,
+    ``rows`` are (unique_id, starts_at, ends_at, kind, note, factor, offset, available_at,
+    withdrawn), the conversion left out or null for every kind but ``unit_changed``: those that are
+    withdrawn say that the annotation no longer holds. A row is ``added``, ``withdrawn``,
     ``unchanged`` when it says again what holds, or ``unknown`` when it withdraws what nobody
     stated. The stretches of the new ones are marked for ``prepared.follow``, in one transaction.
     """
-    columns = (rows[name].tolist() for name in _COLUMNS)
+    whole = rows.reindex(columns=_COLUMNS).astype(object)
+    columns = (whole[name].where(whole[name].notna(), None).tolist() for name in _COLUMNS)
     given = [dict(zip(_COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
     with conn.transaction():
         lock(conn, REGISTER, sorted({str(row["unique_id"]) for row in given}))
@@ -71,7 +73,7 @@ def history(
     """Return every ANNOTATION row known at an instant or at a pin, ordered by key.
 
     ``withdrawn_at`` says since when it no longer holds: it was withdrawn, or stated with another
-    note. What lasted no time is left out. ``stored`` limits it to what was recorded by then.
+    note or conversion. What lasted no time is left out. ``stored`` limits it to what was recorded by then.
     """
     pin = as_of if isinstance(as_of, Pin) else Pin(as_of)
     condition, params = visible(conn, pin)
@@ -94,7 +96,8 @@ def _newest(conn: Connection, given: list[dict[str, Any]]) -> dict[tuple[Any, ..
 
 def _outcome(row: dict[str, Any], said: dict[tuple[Any, ...], Any]) -> str:
     """Return what becomes of ``row``, and note in ``said`` that it is now the newest."""
-    known, says = said.get(_key(row)), (bool(row["withdrawn"]), row["note"])
+    known = said.get(_key(row))
+    says = (bool(row["withdrawn"]), *(row[name] for name in _SAID))
     if known is None and says[0]:
         return "unknown"
     if known is not None and (known == says or (known[0] and says[0])):
@@ -108,16 +111,17 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["unique_id"], *instants, row["kind"]
 
 
-_INSERT = """INSERT INTO annotation (unique_id, starts_at, ends_at, kind, note, available_at,
-                                    withdrawn)
+_INSERT = """INSERT INTO annotation (unique_id, starts_at, ends_at, kind, note, factor, "offset",
+                                    available_at, withdrawn)
     SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[],
-                         %s::timestamptz[], %s::boolean[])"""
+                         %s::float8[], %s::float8[], %s::timestamptz[], %s::boolean[])"""
 _NEWEST = """SELECT DISTINCT ON (unique_id, starts_at, ends_at, kind)
-        unique_id, starts_at, ends_at, kind, withdrawn, note
+        unique_id, starts_at, ends_at, kind, withdrawn, note, factor, "offset"
     FROM annotation JOIN unnest(%s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[])
         AS k(unique_id, starts_at, ends_at, kind) USING (unique_id, starts_at, ends_at, kind)
     ORDER BY unique_id, starts_at, ends_at, kind, available_at DESC, id DESC"""
-_HISTORY = sql.SQL("""SELECT unique_id, starts_at, ends_at, kind, note, available_at, withdrawn_at
+_HISTORY = sql.SQL("""SELECT unique_id, starts_at, ends_at, kind, note,
+        factor, "offset", available_at, withdrawn_at
     FROM (SELECT *, lead(available_at) OVER (
               PARTITION BY unique_id, starts_at, ends_at, kind ORDER BY available_at, id
           ) AS withdrawn_at

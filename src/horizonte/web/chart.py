@@ -14,12 +14,12 @@ from horizonte.store import browse, charted
 from horizonte.store.browse import Row
 from horizonte.store.charted import Stretch
 from horizonte.store.connection import Connection
-from horizonte.web import series, window
+from horizonte.web import own_unit, series, window
 from horizonte.web.series import Facts
 from horizonte.web.window import Window
 from horizonte.web.zoom import Zooms
 
-COLUMNS = ("y", "low", "high", "raw", "flag", "past", "past_low", "past_high")
+COLUMNS = ("y", "low", "high", "raw", "own", "flag", "past", "past_low", "past_high")
 AHEAD = ("mean", "q05", "q10", "q90", "q95", "said")
 Values = Mapping[float, Any]
 
@@ -66,7 +66,15 @@ def _points(conn: Connection, at: Stretch) -> dict[str, Values]:
     rows = charted.points(conn, at)
     flags = [row | {"flag": row["quality"]} for row in rows if row["quality"] not in ("ok", None)]
     raw = [row for row in rows if row["raw"] is not None and row["raw"] != row["y"]]
-    return {"y": _by(rows, "y"), "raw": _by(raw, "raw"), "flag": _by(flags, "flag")}
+    columns = {"y": _by(rows, "y"), "raw": _by(raw, "raw"), "flag": _by(flags, "flag")}
+    return columns | {"own": _own(conn, at, [row for row in raw if row["y"] is None])}
+
+
+def _own(conn: Connection, at: Stretch, refused: list[Row]) -> Values:
+    """Return what was refused in the unit of the series, so that it fits the chart."""
+    units = own_unit.conversions(conn, [at.unique_id]) if refused else {}
+    seconds = [(row["ds"].timestamp(), row["raw"]) for row in refused]
+    return {x: own_unit.converted(y, units, name=at.unique_id, at=x) for x, y in seconds}
 
 
 def _places(rows: list[Row]) -> dict[str, Values]:

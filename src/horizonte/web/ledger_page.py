@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from horizonte.store import browse_loop, leaderboard, promotions
+from horizonte.store import browse_loop, leaderboard, promotions, series
 from horizonte.store.connection import Connection
 from horizonte.web import pages, people, verdict
 from horizonte.web.language import Texts
@@ -112,7 +112,12 @@ def _one(
 
 def _verdict(conn: Connection, asked: int) -> Mapping[str, Any] | None:
     row = browse_loop.verdict(conn, asked)
-    return row and row | {
+    if row is None:
+        return None
+    known = series.known(conn, [one["unique_id"] for one in row["findings"]])
+    zones = {name: facts["zone"] for name, facts in known.items()}
+    return row | {
+        "conversions": verdict.conversions(row["evidence"], zones),
         "targets": verdict.targets(row["evidence"]),
         "drift": sorted(row["drift"], key=lambda one: one["status"] != "drift"),
         "known": verdict.known(row["evidence"]),

@@ -6,30 +6,32 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import pandas as pd
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from horizonte.ingest.notes import KINDS, LONGEST_NOTE
+from horizonte.ingest.notes import KINDS, LONGEST_NOTE, OPEN
+from horizonte.prepare.convert import CONVERTED
 from horizonte.store import annotations as store
 from horizonte.store import series as series_store
 from horizonte.store.connection import Connection
 from horizonte.web import forms, pages, people, series
 from horizonte.web.forms import Form
+from horizonte.web.own_unit import EVER
 from horizonte.web.shown import iso
 
-EVER = pd.Timestamp("2199-12-31", tz="UTC")
-FIELDS = ("kind", "starts_at", "ends_at", "note")
+FIELDS = ("kind", "starts_at", "ends_at", "factor", "offset", "note")
 OUTCOMES = ("added", "withdrawn", "unchanged")
 
 
 def show(request: Request) -> Response:
-    """Answer with the notes in force and the form of a new one."""
+    """Answer with the notes in force and the form of a new one, filled as the address says."""
     name = series.named(request.query_params)
     done = request.query_params.get("done")
-    blank = dict.fromkeys(FIELDS, "")
-    return _page(request, name, given=blank, done=done if done in OUTCOMES else None)
+    given = {field: request.query_params.get(field, "") for field in FIELDS}
+    filled = {field: text for field, text in given.items() if text}
+    done = done if done in OUTCOMES else None
+    return _page(request, name, given=given, done=done, way=_way(name, **filled))
 
 
 def _act(request: Request, form: Form) -> Response:
@@ -55,13 +57,21 @@ act = forms.posted(_act)
 
 
 def in_force(conn: Connection, name: str) -> list[dict[str, Any]]:
-    """Return the notes of a series that are in force, the latest stretch first."""
+    """Return the notes of a series that are in force, the latest stretch first.
+
+    ``open`` are those that hold until further notice, ``converts`` those with factor and offset.
+    """
     found = store.read(conn, EVER, [name])
     return [
         {str(k): v for k, v in row.items()}
         | {"from": iso(row["starts_at"]), "to": iso(row["ends_at"])}
+        | {"open": row["ends_at"] >= OPEN, "converts": row["kind"] in CONVERTED}
         for row in reversed(found.to_dict("records"))
     ]
+
+
+def _way(name: str, **given: str) -> str:
+    return "/notes?" + urlencode({"id": name, **given})
 
 
 def _facts(conn: Connection, name: str) -> dict[str, Any]:
@@ -77,7 +87,7 @@ def _page(
     page = pages.page(request)
     found = pages.part(lambda: request.app.state.database.read(_facts, name))
     status = 503 if found.missing else 422 if refused else 200
-    values = {"done": None, "asked": False, "taken_back": False, **more}
+    values = {"done": None, "asked": False, "taken_back": False, "way": _way(name), **more}
     return pages.html(
         page,
         "notes.html.j2",
@@ -87,8 +97,8 @@ def _page(
         given=given,
         refused=refused,
         kinds=tuple(KINDS),
+        converting=CONVERTED,
         longest=LONGEST_NOTE,
         who=pages.part(lambda: people.actor(request)),
-        way="/notes?" + urlencode({"id": name}),
         **values,
     )

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from horizonte.store import alarms, moments
 from horizonte.store import overview as store
+from horizonte.store.browse import Row
 from horizonte.store.connection import Connection
-from horizonte.web import overview, pages, spark
+from horizonte.web import overview, own_unit, pages, spark
 from horizonte.web.language import Texts
 from horizonte.web.overview import Asked, Line
 from horizonte.web.spark import Spark
@@ -39,7 +40,8 @@ def show(request: Request) -> Response:
 
 def _whole(conn: Connection, asked: Asked, t: Texts) -> dict[str, Any]:
     raised = [(row.thing, t.sentence(row)) for row in alarms.raised(conn)]
-    rows = store.targets(conn)
+    units = own_unit.conversions(conn)
+    rows = [_converted(row, units) for row in store.targets(conn)]
     every = overview.lines(rows, clocks=moments.now(conn), alarms=raised)
     left = overview.selected(every, asked)
     shown, page, pages_ = overview.paged(left, asked)
@@ -52,6 +54,14 @@ def _whole(conn: Connection, asked: Asked, t: Texts) -> dict[str, Any]:
         "pages": pages_,
         "alarms": [sentence for thing, sentence in raised if thing not in named],
     }
+
+
+def _converted(row: Row, units: own_unit.Conversions) -> Row:
+    if row["last_ds"] is None or row["unique_id"] not in units:
+        return row
+    at = row["last_ds"].timestamp()
+    y = own_unit.converted(row["last_y"], units, name=row["unique_id"], at=at)
+    return row | {"last_y": y}
 
 
 def _drawn(conn: Connection, shown: Sequence[Line]) -> list[Spark | None]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
+import pandas as pd
 import pytest
-from tests.integration.loop.world import World, course
+from tests.integration.loop.world import HOUR, RULES, START, World, course
+
+from horizonte.ingest import notes
+from horizonte.ingest.notesheet import Note
 
 pytestmark = [
     pytest.mark.slow,
@@ -40,6 +46,39 @@ def test_another_unit_is_named_and_not_learnt(world: World) -> None:
     assert [name for name, _ in named(world)] == ["unit change"]
     assert done.verdict.action == "keep"
     assert "another unit" in done.verdict.sentence_en
+
+
+def test_the_note_that_the_verdict_asks_for_ends_it(world: World) -> None:
+    """Kept as its sentence says, the note ends the finding, and nothing is retrained for it.
+
+    Forecasts that were made from the other unit count for nothing. When the source is mended while
+    the note is open, the change back is named, and the next note leads to the readings as they come.
+    """
+    world.live(40)
+    for days, factor in ((10, 1000.0), (6, 1.0)):
+        began = world.hours
+        world.live(days, times=factor)
+        done = world.monitor()
+        assert named(world)[-1][0] == "unit change"
+        unit_id, at, *said = command(done.verdict.sentence_en)
+        assert command(done.verdict.sentence_pt) == [unit_id, at, *said]
+        assert abs(pd.Timestamp(at) - START - began * HOUR) <= HOUR
+        assert said == ["--kind", "unit_changed", "--factor", f"{1 / factor:.10g}"]
+        note = Note(unit_id, at, None, "unit_changed", factor=said[-1])
+        notes.annotate_one(world.conn, note, now=START + world.hours * HOUR, rules=RULES)
+        known = world.count("finding")
+        done = world.monitor()
+        assert done.new, "the note is looked at before any other reading comes"
+        assert (done.verdict.action, done.verdict.triggers) == ("keep", [])
+        assert world.count("finding") == known
+        assert "unit" not in done.verdict.sentence_en
+
+
+def command(sentence: str) -> list[str]:
+    """The arguments of the one command in the sentence."""
+    program, verb, *arguments = shlex.split(sentence.split("`")[1])
+    assert (program, verb) == ("horizonte", "annotate")
+    return arguments
 
 
 def test_a_level_shift_is_named_beside_the_retraining(world: World) -> None:

@@ -60,18 +60,20 @@ class World:
         narrow: float = 1.0,
         say: bool = True,
         stuck: bool = False,
+        times: float = 1.0,
     ) -> None:
         """Let ``days`` pass: readings ``shift`` above the course, and a forecast every midnight.
 
-        ``narrow`` divides the widths of the bands; ``stuck`` readings are all the same.
+        ``narrow`` divides the widths of the bands; ``stuck`` readings are all the same. Readings
+        and forecasts are ``times`` as large.
         """
         rng = np.random.default_rng(self.hours)
         began, self.hours = self.hours, self.hours + 24 * days
         numbers = np.arange(began, self.hours)
         y = course(numbers) + shift + rng.normal(0, SPREAD, len(numbers))
-        self.readings(numbers, np.full_like(y, y[0]) if stuck else y)
+        self.readings(numbers, times * (np.full_like(y, y[0]) if stuck else y))
         for hour in range(began + 24, self.hours + 1, 24) if say else ():
-            self.say(hour, narrow)
+            self.say(hour, narrow, times)
 
     def readings(self, numbers: np.ndarray, y: np.ndarray) -> None:
         """Store readings of the hours ``numbers``, and clean."""
@@ -80,7 +82,7 @@ class World:
         self.load(frame, source=self.name, arrival=START + self.hours * HOUR)
         prepared.follow(self.conn, RULES, [self.name])
 
-    def say(self, hour: int, narrow: float = 1.0) -> None:
+    def say(self, hour: int, narrow: float = 1.0, times: float = 1.0) -> None:
         """Issue a live forecast of 48 hours from ``hour`` on."""
         cutoff = START + (hour - 1) * HOUR
         numbers = np.arange(hour, hour + 48)
@@ -88,6 +90,7 @@ class World:
         frame["mean"] = course(numbers)
         for column, z in zip(QUANTILE_COLUMNS, NORMAL, strict=True):
             frame[column] = frame["mean"] + z * SPREAD / narrow
+        frame[["mean", *QUANTILE_COLUMNS]] *= times
         run = forecasts.Run(
             "live", self.version, cutoff, cutoff.to_pydatetime(), cutoffs={self.name: cutoff}
         )

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from horizonte.errors import DataFault, ModelFault, NotFound
+from horizonte.ingest.notes import OPEN
 from horizonte.serve import champion as champions
 from horizonte.serve import folder as model_folder
 from horizonte.serve import predict, vintages
@@ -145,18 +146,27 @@ def test_with_everything_removed_the_fit_alone_is_left(
     assert "no trusted value in the whole look-back" in " ".join(degraded.sentences)
 
 
+@pytest.mark.parametrize("factor", [None, 2.0])
 def test_a_stale_end_is_compared_with_the_weeks_before(
-    private: Connection, champion: Champion, world: Any, load: Load
+    private: Connection, champion: Champion, world: Any, load: Load, factor: float | None
 ) -> None:
-    """The effect of staleness is what readings like last week's would really change."""
+    """The effect of staleness is what readings like last week's would really change.
+
+    Also where another ``factor`` was noted in between: last week's readings need none.
+    """
     rows = world.until("site", world.end)
     load(private, rows[rows["unique_id"] == "site/a"])
+    if factor:
+        note = {"starts_at": world.end - 2 * DAY, "ends_at": OPEN, "kind": "unit_changed"}
+        note |= {"unique_id": "site/b", "available_at": world.end - 2 * DAY, "note": ""}
+        made = {"factor": factor, "offset": 0.0, "withdrawn": False}
+        annotations.add(private, pd.DataFrame([note | made]))
     found = told(private, champion, "site/b")
     driver = next(d for d in found.drivers if d.kind == "staleness")
     assert driver.subjects == ["2025-03-09T00:00Z"]
     before, own = mean(private, champion, "site/b"), rows[rows["unique_id"] == "site/b"]
     usual = own[(own["ds"] > world.end - 8 * DAY) & (own["ds"] <= world.end - 7 * DAY)]
-    load(private, usual.assign(ds=usual["ds"] + 7 * DAY))
+    load(private, usual.assign(ds=usual["ds"] + 7 * DAY, y=usual["y"] / (factor or 1.0)))
     really = before - mean(private, champion, "site/b")
     assert np.allclose(really, driver.effect.steps, atol=1e-9)
     assert driver.effect.size > 0

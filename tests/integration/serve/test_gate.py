@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from horizonte.contracts import QUANTILE_COLUMNS
+from horizonte.ingest.notes import OPEN
 from horizonte.policy import Gate
 from horizonte.retrain.contest import contest, ruling
 from horizonte.retrain.gated import gated
@@ -119,6 +120,27 @@ def test_both_say_what_a_request_as_of_then_is_told(
     for name in ("site/a", "site/b"):
         assert actual.sort_index().loc[name].loc[inside].isna().all()
     assert actual.drop(index=["site/a", "site/b"], level=0).notna().all()
+
+
+def test_what_was_forecast_from_another_unit_is_not_judged(
+    private: Connection, naive: Path, linear: Path
+) -> None:
+    """Until a note says so, forecasts of the series and of those that read it took it for their own."""
+    at, known = pd.Timestamp("2025-02-18T06:00Z"), pd.Timestamp("2025-02-21T06:00Z")
+    note = {
+        "unique_id": "site/temperature", "starts_at": at, "ends_at": OPEN, "note": "",
+        "kind": "unit_changed", "factor": 1.0, "offset": 0.0, "withdrawn": False,
+        "available_at": known,
+    }  # fmt: skip
+    annotations.add(private, pd.DataFrame([note]))
+    found = contest(private, naive, linear, policy=POLICY)
+    reading = ["site/a"]
+    rows = found.rows[found.rows["unique_id"].isin(reading)]
+    wrong = (rows["cutoff"] >= at) & (rows["cutoff"] < known)
+    assert wrong.any()
+    assert rows["y"][wrong].isna().all()
+    assert rows["y"][~wrong].notna().all()
+    assert found.rows["y"][~found.rows["unique_id"].isin(reading)].notna().all()
 
 
 def test_a_sensor_replaced_in_these_days_is_judged_on_its_successor(

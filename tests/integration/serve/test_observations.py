@@ -192,6 +192,35 @@ def test_annotations_are_kept_listed_and_respected_at_once(
     )
 
 
+def test_another_unit_is_converted_at_once(client: httpx.Client, conn: Connection) -> None:
+    """Factor and offset come back as they were stated; what is no conversion is answered by itself."""
+    note = {"unique_id": "site/a", "starts_at": "2025-03-02 00:00", "kind": "unit_changed"}
+    said = {**note, "ends_at": "2025-03-02 06:00", "factor": 0.5, "offset": -16}
+    bad = [{**note, "factor": 0}, note, {**note, "factor": "1000"}, {**note, "factor": None}]
+    answer = client.post("/annotations", json={"annotations": [said, *bad]}).json()
+    assert [r["outcome"] for r in answer["rows"]] == ["added", *["refused"] * 2, "added", "refused"]
+    assert answer["rows"][1]["reason"] == "a factor of zero"
+    assert "1000 times larger" in answer["rows"][2]["fix"]
+    listed = client.get("/annotations", params={"unique_id": "site/a"}).json()["annotations"]
+    mine = [n for n in listed if n["kind"] == "unit_changed"]
+    assert [(n["factor"], n["offset"], n["ends_at"]) for n in mine] == [
+        (0.5, -16.0, "2025-03-01T19:00:00Z"), (1000.0, 0.0, "2199-12-31T00:00:00Z"),
+    ]  # fmt: skip
+    assert all("factor" not in n for n in listed if n["kind"] != "unit_changed")
+    rows = prepared.read(conn, ["site/a"]).set_index("ds")
+    inside = rows.loc["2025-03-01T13:00Z":"2025-03-01T18:00Z"]
+    after = rows.loc["2025-03-01T19:00Z":]
+    known = inside["quality"] == "ok"
+    assert known.any()
+    assert (inside["y"] == 0.5 * inside["y_raw"] - 16)[known].all()
+    assert (after["y"] == 1000 * after["y_raw"])[after["quality"] == "ok"].all()
+    back = [{**n, "withdrawn": True} for n in mine]
+    for row in back:
+        del row["available_at"]
+    answer = client.post("/annotations", json={"annotations": back}).json()
+    assert answer["withdrawn"] == 2
+
+
 def test_an_annotation_is_withdrawn(client: httpx.Client, conn: Connection, world: Any) -> None:
     """Its values are trusted again at once, and what is in force is all that is listed."""
     note = {

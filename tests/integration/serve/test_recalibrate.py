@@ -85,6 +85,26 @@ def test_a_replaced_sensor_calibrates_nothing_of_its_successor(
     assert not ((own["cutoff"] < at) & (own["ds"] >= at)).any()
 
 
+def test_what_was_forecast_from_another_unit_calibrates_nothing(
+    private: Connection, narrow: Path
+) -> None:
+    """Cutoffs between a change of unit and the note on it are left out, of that series alone."""
+    at, known = PIN - pd.Timedelta(days=6), PIN - pd.Timedelta(days=4)
+    note = {
+        "unique_id": "site/a", "starts_at": at, "ends_at": PIN, "kind": "unit_changed", "note": "",
+        "factor": 1.0, "offset": 0.0, "withdrawn": False, "available_at": known,
+    }  # fmt: skip
+    model = champion.load(narrow)
+    before = recalibrate.held_against(private, model, "PT1H", since=TRAINED, pin=PIN)
+    annotations.add(private, pd.DataFrame([note]))
+    rows = recalibrate.held_against(private, model, "PT1H", since=TRAINED, pin=PIN)
+    wrong = (before["unique_id"] == "site/a") & before["cutoff"].between(at, known, "left")
+    assert wrong.any()
+    pd.testing.assert_frame_equal(
+        rows.reset_index(drop=True), before[~wrong].reset_index(drop=True)
+    )
+
+
 def test_too_few_cutoffs_are_refused(loaded: str, narrow: Path, tmp_path: Path) -> None:
     """A champion trained a week ago has said too little to be calibrated on, and the reason says when."""
     with connect(loaded) as conn, pytest.raises(Refused, match="14 cutoffs"):

@@ -89,7 +89,9 @@ def fill(conn: Connection, champion: str, former: str) -> None:
     _score(conn, champion, "site/a", 1, (0.3, 0.8), rows=50)
     _score(conn, champion, "site/b", 0, (0.5, 1.0), rows=100)
     _score(conn, former, "site/a", 0, (0.75, 0.8), rows=100)
-    number = verdicts.add(conn, _verdict(champion), drifts=[_drift()], findings=[_finding()])
+    number = verdicts.add(
+        conn, _verdict(champion), drifts=[_drift()], findings=[_finding(), _turned()]
+    )
     run_id = retrainings.request(
         conn, "retrain", why=MISTAKEN, by=f"verdict {number}", verdict_id=number
     )
@@ -144,10 +146,17 @@ def _score(
     )
 
 
+def _turned() -> dict[str, Any]:
+    told = {"sentence_en": "site/b reads otherwise.", "sentence_pt": "site/b lê de outro modo."}
+    return _finding() | told | {"unique_id": "site/b", "name": "unit change", "size": 1000.0}
+
+
 def _verdict(champion: str) -> dict[str, Any]:
     skill = {"value": 0.75, "low": 0.62, "high": 0.88}
     window = {"rows": 150, "days": 14, "skill": skill, "coverage_80": None, "coverage_90": None}
     target = {"unique_id": "site/a", "window": window, "reference": 0.5}
+    turned = {"unique_id": "site/b", "name": "unit change", "since": MONDAY.isoformat()}
+    found = [turned | {"factor": 0.001, "offset": 0.0}]
     return {
         "model_version": champion,
         "as_of": MONDAY + 2 * WEEK,
@@ -156,7 +165,12 @@ def _verdict(champion: str) -> dict[str, Any]:
         "brakes": ["annotation: skill decay: site/b"],
         "sentence_en": "The model is to be trained again.",
         "sentence_pt": "O modelo deve ser treinado de novo.",
-        "evidence": {"targets": [target], "serving_days": 14.0, "known_days": 44.0},
+        "evidence": {
+            "targets": [target],
+            "serving_days": 14.0,
+            "known_days": 44.0,
+            "findings": found,
+        },
         "policy": {"triggers": {"skill_decay": 0.2}},
         "report": "reports/monitoring/2025-03-17/index.html",
     }

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from html import unescape
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
 import pytest
@@ -104,6 +104,17 @@ def test_a_verdict_tells_its_evidence_in_the_readers_language(page: Get) -> None
     assert "site/a 150 14 75 % (62 % to 88 %) 50 % – –" in text
     assert "site/temperature input drift 0.91 0.42 above its threshold" in text
     assert "Age of its training data 44 days" in text
+    (form,) = re.findall(r'href="(/notes\?[^"]*)"', page("/models/verdicts/1"))
+    said = dict(parse_qsl(urlsplit(unescape(form)).query))
+    assert said == {
+        "id": "site/b",
+        "kind": "unit_changed",
+        "starts_at": "2025-03-03T11:00",
+        "factor": "0.001",
+        "offset": "0",
+    }
+    after_login = re.findall(r'href="/login\?next=([^"]*)"', page(unescape(form)))
+    assert unescape(form) in map(unquote, after_login)
     text = plain(page("/models/verdicts/1?lang=pt-BR"))
     assert "O modelo deve ser treinado de novo." in text
     assert "perda de desempenho: site/a" in text

@@ -16,8 +16,10 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from tests.integration.web.conftest import END, follow, hours, say, serve_model
+from tests.integration.web.conftest import END, RULES, follow, hours, say, serve_model
 
+from horizonte.ingest import notes
+from horizonte.ingest.notesheet import Note
 from horizonte.monitor.accuracy import accuracy
 from horizonte.store import ledger, mature
 from horizonte.store.connection import Connection
@@ -72,6 +74,27 @@ def test_a_week_shows_every_reading_and_its_flag(filled: Connection, web: httpx.
     assert column(body, "y") == dict(stored)
     assert column(body, "raw") == {at: 9000.0}
     assert column(body, "flag")[at] in ("out_of_range", "imputed")
+
+
+def test_what_is_refused_in_another_unit_fits_the_chart(
+    filled: Connection, web: httpx.Client, declare: Callable[..., None], load: Load
+) -> None:
+    """Converted readings stand beside what came; one that is refused has its place in the series' unit too."""
+    declare("plant/grams", source="plant", upper=0.5)
+    rows = hours("plant/grams", 3)
+    wrong = rows["ds"].between(END - 30 * HOUR, END - 26 * HOUR)
+    rows.loc[wrong, "y"] = 9000.0
+    load(rows, source="plant")
+    start = rows["ds"].min().isoformat()
+    note = Note("plant/grams", start, None, "unit_changed", factor=0.001)
+    notes.annotate_one(filled, note, now=END, rules=RULES)
+    body = data(web, id="plant/grams")
+    seconds = [ds.timestamp() for ds in rows["ds"]]
+    assert column(body, "raw") == dict(zip(seconds, rows["y"], strict=True))
+    assert max(column(body, "y").values()) < 0.124
+    refused = [ds.timestamp() for ds in rows.loc[wrong, "ds"]]
+    assert column(body, "flag") == dict.fromkeys(refused, "out_of_range")
+    assert column(body, "own") == dict.fromkeys(refused, 9.0)
 
 
 def test_years_come_down_sampled_with_their_extremes(filled: Connection, web: httpx.Client) -> None:

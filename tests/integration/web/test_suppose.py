@@ -147,6 +147,43 @@ def test_a_note_is_kept_after_a_second_look(web: httpx.Client, conn: Connection)
     assert conn.execute(mine).fetchone() == (2,)
 
 
+def test_another_unit_is_noted_in_the_form(web: httpx.Client, conn: Connection) -> None:  # noqa: F811
+    """The address fills the form; factor and offset are shown before they are kept, then listed; back as well."""
+    query = {"id": HERE, "kind": "unit_changed", "starts_at": "2025-03-05T10:00", "factor": "0.5"}
+    page = web.get("/notes", params=query).text
+    assert 'required value="2025-03-05T10:00"' in page
+    assert field(page, "factor") == "0.5"
+    assert '<option value="unit_changed" selected>another unit</option>' in page
+    hidden = {"form_token": field(page, "form_token"), "id": HERE}
+    said = {n: query[n] for n in ("kind", "starts_at", "factor")} | {"offset": "-16"}
+    seen = web.post("/notes", data={**hidden, **said}).text
+    assert "until further notice" in seen
+    sent = ("kind", "starts_at", "ends_at", "factor", "offset", "withdrawn", "sure")
+    given = {n: field(seen, n) for n in sent}
+    answer = web.post("/notes", data={**hidden, **given, "factor": "0"})
+    assert answer.status_code == 422
+    assert "a factor of zero" in answer.text
+    assert (
+        "desfaz a mudança"
+        in web.post("/notes?lang=pt-BR", data={**hidden, **given, "factor": ""}).text
+    )
+    answer = web.post("/notes", data={**hidden, **given})
+    assert answer.headers["location"].endswith("done=added")
+    rows = prepared.read(conn, [HERE])
+    own = rows[(rows["ds"] >= "2025-03-04T23:00Z") & rows["y_raw"].notna()]
+    assert (own["y"] == 0.5 * own["y_raw"] - 16).all()
+    listed = web.get("/notes", params={"id": HERE, "lang": "en"}).text
+    assert "value = 0.5 × reading + (-16)" in listed
+    assert "valor = 0,5 × leitura" in web.get("/series", params={"id": HERE, "lang": "pt-BR"}).text
+    assert "until further notice" in web.get("/series", params={"id": HERE, "lang": "en"}).text
+    back = listed[listed.index('name="kind" value="unit_changed"') :]
+    taken = {n: field(back, n) for n in ("kind", "starts_at", "ends_at", "note", "withdrawn")}
+    answer = web.post("/notes", data={**hidden, **taken, "sure": "1"})
+    assert answer.headers["location"].endswith("done=withdrawn")
+    rows = prepared.read(conn, [HERE])
+    assert (rows["y"] == rows["y_raw"])[rows["quality"] == "ok"].all()
+
+
 def quality(conn: Connection) -> list[str]:  # noqa: F811
     """What cleaning says of the three hours from 10:00 in Melbourne."""
     rows = prepared.read(conn, [HERE])

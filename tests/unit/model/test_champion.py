@@ -216,6 +216,25 @@ def test_a_forecast_is_not_held_against_another_sensor(group: Group, folds: pd.D
     pd.testing.assert_frame_equal(before[~across], after[~across])
 
 
+def test_a_forecast_from_another_unit_is_held_against_nothing(
+    group: Group, folds: pd.DataFrame
+) -> None:
+    """Cutoffs between the change of unit and the note on it are scored by nothing; all else stays."""
+    names = {"PT1H": ["naive_day"]}
+    start, known = folds["cutoff"].iloc[3], folds["cutoff"].iloc[9]
+    note = {"unique_id": "street/one", "kind": "unit_changed", "starts_at": start}
+    noted = pd.DataFrame([note | {"ends_at": known + HOUR, "available_at": known}])
+    meta = group.meta.assign(covariates=[["rain"]] * len(group.meta))
+    changed = replace(group, noted=noted, meta=meta)
+    before, after = (
+        backtest([g], folds, families=names, seed=7).backtest for g in (group, changed)
+    )
+    wrong = (before["unique_id"] == "street/one") & before["cutoff"].between(start, known, "left")
+    assert 0 < wrong.sum() < len(before)
+    assert after.loc[wrong, "y"].isna().all()
+    pd.testing.assert_frame_equal(before[~wrong], after[~wrong])
+
+
 @pytest.mark.parametrize("seen", [0, 3, 200])
 def test_a_history_that_starts_late_still_trains(
     street: pd.DataFrame, planted: Planted, seen: int

@@ -260,6 +260,21 @@ def test_what_must_be_mended_is_said() -> None:
     assert "a lê sempre o mesmo desde 2026-03-01" in found.sentence_pt
 
 
+def test_how_readings_are_converted_is_said() -> None:
+    """A change of unit is told with the command that converts it, the same in both languages."""
+    turned = Named("a", "unit change", "2026-03-01T05:00:00+00:00", 1000.0, 0.001, 0.0)
+    found = decide(replace(CALM, findings=(turned, *STUCK)), POLICY)
+    command = "`horizonte annotate a 2026-03-01T05:00Z --kind unit_changed --factor 0.001`."
+    assert found.sentence_en.endswith(
+        "a reads in another unit since 2026-03-01 (times 1000) and a has read the same since "
+        f"2026-03-01. Where that is so, the readings are converted by saying it: {command}"
+    )
+    assert found.sentence_pt.endswith(f"as leituras são convertidas ao dizê-lo: {command}")
+    assert decide(Evidence.from_json(replace(CALM, findings=(turned,)).to_json()), POLICY) == (
+        decide(replace(CALM, findings=(turned,)), POLICY)
+    )
+
+
 def test_what_was_named_is_said() -> None:
     """A shift is told with its day beside what was decided, in both languages."""
     shifted = (Named("a", "phase shift", "2026-02-01T00:00:00+00:00", 3.0),)

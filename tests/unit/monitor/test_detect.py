@@ -9,11 +9,17 @@ import pandas as pd
 import pytest
 from tests.unit.monitor.made import declared, made, prepared
 
+from horizonte.contracts import SERIES
+from horizonte.ingest.notes import OPEN
 from horizonte.monitor.detect import detect
 from horizonte.monitor.findings import NAMES, Found
+from horizonte.params import Rules
 from horizonte.policy import Monitor
+from horizonte.prepare.clean import clean
+from horizonte.prepare.convert import in_own_unit
 
 POLICY = Monitor(window=pd.Timedelta("P28D"), false_alarms=0.5)
+RULES = Rules(impute_up_to="PT3H", flatline_after="PT4H", spike_window="P4D", spike_mads=12.0)
 NO_RESIDUALS = pd.DataFrame(columns=["unique_id", "cutoff", "ds", "residual"])
 Change = Callable[[pd.Series, int], pd.Series]
 
@@ -148,6 +154,61 @@ def test_a_refused_change_of_unit_is_seen() -> None:
     rows.loc[beyond, "quality"], rows.loc[beyond, "y"] = "out_of_range", np.nan
     (found,) = look(rows, upper=5000.0)
     assert (found.name, found.size) == ("unit change", 1000.0)
+
+
+UNITS = {"thousand": (1000.0, 0.0), "joule": (3.6, 0.0), "fahrenheit": (1.8, 32.0)}
+
+
+@pytest.mark.parametrize("hours", [14, 47, 250])
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_change_of_unit_is_known_to_the_hour(unit: str, hours: int) -> None:
+    """Whatever the hour of the day at which another unit began, it is the one that is told."""
+    y, (factor, offset) = made(800), UNITS[unit]
+    since = y.index[-1] - pd.Timedelta(hours=hours)
+    (found,) = look(prepared(y.where(y.index < since, factor * y + offset)))
+    assert (found.name, found.size) == ("unit change", pytest.approx(factor))
+    assert abs(found.since - since) <= pd.Timedelta(hours=0 if unit == "thousand" else 3)
+
+
+@pytest.mark.parametrize("ended", [0, 40, 300])
+@pytest.mark.parametrize("unit", UNITS)
+def test_after_the_note_nothing_is_named(unit: str, ended: int) -> None:
+    """A stretch that is converted is no change: neither into the other unit nor back from it."""
+    y, (factor, offset) = made(800), UNITS[unit]
+    start, end = (y.index[-1] - pd.Timedelta(hours=h) for h in (350, ended))
+    other = (y.index >= start) & (y.index < (end if ended else OPEN))
+    note = pd.DataFrame(
+        {
+            "unique_id": ["a"],
+            "starts_at": [start],
+            "ends_at": [end if ended else OPEN],
+            "kind": ["unit_changed"],
+            "factor": [1 / factor],
+            "offset": [-offset / factor],
+        }
+    )
+    came = y.where(~other, factor * y + offset).round(9).rename_axis("ds").rename("y")
+    rows = came.reset_index().assign(unique_id="a")
+    limits = {"lower": 0.0, "upper": 70.0}  # what is refused is looked at as well
+    series = SERIES.check(declared(**limits))
+    plain = clean(rows, series=series, rules=RULES)
+    assert [f.name for f in look(plain, **limits)] != []
+    values = clean(rows, series=series, rules=RULES, annotations=note)
+    assert look(in_own_unit(values, note, column="y_raw"), **limits) == []
+
+
+def test_refused_values_are_looked_at_in_the_own_unit() -> None:
+    """Days that are out of range after their conversion are no change of unit."""
+    y = made(800)
+    start = y.index[-1] - pd.Timedelta(days=6)
+    values = prepared(y.where(y.index < start, 1000 * (y + 1)))
+    beyond = values["ds"] >= start
+    values.loc[beyond, "quality"], values.loc[beyond, "y"] = "out_of_range", np.nan
+    note = pd.DataFrame(
+        {"unique_id": ["a"], "starts_at": [start], "ends_at": [OPEN], "kind": ["unit_changed"]}
+    ).assign(factor=0.001, offset=0.0)
+    assert look(in_own_unit(values, note, column="y_raw")) == []
+    assert [f.name for f in look(values)] == ["unit change"]
 
 
 def test_errors_that_grow_for_months() -> None:

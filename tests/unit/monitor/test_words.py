@@ -60,4 +60,16 @@ def test_a_factor_is_told_where_it_is_known() -> None:
         "a reads in another unit since 2026-01-02 (times 1.80)"
     )
     assert "(vezes 1,80)" in words.finding("pt-BR", **facts, size=1.8)
+    assert "(times 0.001)" in words.finding("en", **facts, size=0.001)
     assert "times" not in words.finding("en", **facts, size=None)
+    assert "times" not in words.finding("en", **facts, size=1.0)  # of Celsius and Kelvin
+
+
+def test_a_conversion_is_a_command() -> None:
+    """The command has the instant in UTC, the series as a shell takes it, and the offset if any."""
+    facts = {"thing": "s/a b", "since": "2026-01-02T05:00:00+00:00"}
+    assert words.conversion(**facts, factor=1 / 1000, offset=0.0) == (
+        "`horizonte annotate 's/a b' 2026-01-02T05:00Z --kind unit_changed --factor 0.001`"
+    )
+    told = words.conversion(**facts, factor=1 / 1.8, offset=-32 / 1.8)
+    assert told.endswith("--factor 0.5555555556 --offset -17.77777778`")

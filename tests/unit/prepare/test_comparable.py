@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from horizonte.prepare.comparable import comparable, in_force, replacements
+from horizonte.prepare.comparable import comparable, in_force, misread, replacements
 
 from .conftest import START
 
@@ -52,3 +52,17 @@ def test_an_annotation_is_in_force_from_when_it_is_known_until_it_is_withdrawn()
     notes = pd.concat([note("ignore", 1, known=5, gone=8), note("ignore", 2, known=7)])
     counts = [len(in_force(notes, START + h * HOUR)) for h in (4, 5, 7, 8, 99)]
     assert counts == [0, 1, 2, 1, 1]
+
+
+def test_what_was_misread_says_nothing_of_a_model() -> None:
+    """From the change to the note, or to the stretch's end, for the series and those that read it."""
+    rows = pd.DataFrame(
+        [(u, START + h * HOUR) for u in ("s/x", "s/y", "s/z") for h in range(6)],
+        columns=["unique_id", "cutoff"],
+    )
+    late = note("unit_changed", 1, known=4).assign(ends_at=START + 99 * HOUR)
+    for noted, hours in ((late, {1, 2, 3}), (note("unit_changed", 1, known=4), {1})):
+        found = rows[misread(rows, noted, reads={"s/y": ("s/x",), "s/z": ()})]
+        assert set(found["unique_id"]) == {"s/x", "s/y"}
+        assert set(found["cutoff"]) == {START + h * HOUR for h in hours}
+    assert not misread(rows, note("ignore", 1, known=4), reads={}).any()

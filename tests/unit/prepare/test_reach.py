@@ -31,7 +31,7 @@ batch = st.tuples(
 note = st.tuples(
     st.integers(0, SIZE),
     st.integers(1, 60),
-    st.sampled_from(["ignore", "shutdown", "sensor_replaced", "planned_event"]),
+    st.sampled_from(["ignore", "shutdown", "sensor_replaced", "planned_event", "unit_changed"]),
 )
 
 
@@ -109,7 +109,7 @@ def test_incremental_equals_full(
     notes = pd.DataFrame(
         [("s/x", START + HOUR * at, START + HOUR * (at + n), kind) for at, n, kind in noted],
         columns=["unique_id", "starts_at", "ends_at", "kind"],
-    )
+    ).assign(factor=0.001, offset=2.0)
     known = notes.iloc[:0]
     for at, count, kind, seed in batches:
         off = np.random.default_rng(seed).integers(0, jitter + 1, SIZE)[:count].astype("m8[s]")

@@ -30,7 +30,7 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 const columns = () => [data.x, ...COLUMNS.map((name) => data[name])];
 
 function flagged(body) {
-  body.flagged = body.x.map((_, i) => (body.flag[i] == null ? null : body.y[i] ?? body.raw[i]));
+  body.flagged = body.x.map((_, i) => (body.flag[i] == null ? null : body.y[i] ?? body.own[i]));
   return body;
 }
 
