@@ -30,7 +30,7 @@ SAMPLE = "data/sample/vic_demand_30min.csv"
 READINGS = "data/turn.csv"
 SMALL = {
     "features": {"test_days": 14, "selection_days": 56, "refit_every": "P56D", "tail": "P28D"},
-    "train": {"families": ["naive", "linear", "statistical"]},
+    "train": {"families": ["naive", "linear"]},
     "report": {"drift_window": "P14D"},
 }
 QUICK = {

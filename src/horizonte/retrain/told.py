@@ -13,7 +13,8 @@ from horizonte.policy import Gate
 
 DAY = pd.Timedelta(days=1)
 LEAST = 14  # days that a gate is given, however recent the change
-TRAINS, QUICKLY = 5, 9  # days of another course that fits learn it from; the least for its gate
+TRAINS = 5  # days of another course from which fits that are told of it learn
+QUICKLY, PLENTY = 9, 16  # days that its gate is given: at first, and when more only train
 
 
 def told(named: Iterable[Named], card: Mapping[str, Any]) -> dict[str, pd.Timestamp]:
@@ -37,8 +38,9 @@ def pin(
 
     Where a change was named, half of what came after the newest trains and half judges: a
     challenger that has not seen it cannot have learnt it. Another daily course that the champion
-    (its ``card``) does not know is learnt in days: the first ``TRAINS`` train and all later ones
-    judge, so a challenger refused for want of days is judged by more of them when asked again.
+    (its ``card``) does not know is learnt in days: the first ``TRAINS`` train, the next judge, so a
+    challenger refused for want of days is judged by more of them when asked again; of later
+    ones, ``PLENTY`` judge and the others train.
     """
     before = known(card)
     found = [(at, False) for at in before.values()]
@@ -49,6 +51,8 @@ def pin(
     newest, quickly = max(found, default=(None, False))
     if newest is None:
         return now - gate.days * DAY
-    judged = now - newest - TRAINS * DAY if quickly else (now - newest) // (2 * DAY) * DAY
+    judged = (now - newest) // (2 * DAY) * DAY
+    if quickly:
+        judged = max(judged, min(now - newest - TRAINS * DAY, PLENTY * DAY))
     least = (QUICKLY if quickly else LEAST) * DAY
     return now - min(gate.days * DAY, max(least, judged))
