@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 from benchmarks.loop import worlds
 from benchmarks.loop.game import Every, Never, Played, Preset, Strategy, play
 from benchmarks.loop.ours import Loop
-from benchmarks.loop.players import Player
+from benchmarks.loop.players import DAY, Player
 
 from horizonte import policy as policies
 
 ROOT = Path(__file__).parents[2]
 AFTER = 260  # days of play
 QUIET = 5 * 364
-NAMES = ("loop", "never", "yearly", "preset", "daily")
+NAMES = ("loop", "noted", "never", "yearly", "preset", "daily")
 
 
 def game(
@@ -48,6 +49,7 @@ def _strategy(name: str, first: pd.Timestamp) -> Strategy:
     policy = policies.load(ROOT / "params.yaml")
     return {
         "loop": Loop(policy, pinned=first),
+        "noted": Loop(policy, pinned=first, noting=True),
         "never": Never(),
         "yearly": Every(364),
         "preset": Preset(),
@@ -58,7 +60,11 @@ def _strategy(name: str, first: pd.Timestamp) -> Strategy:
 def _told(played: Played, world: worlds.World, first: pd.Timestamp) -> dict[str, Any]:
     rows = played.rows().dropna(subset=["y"])
     at = world.at or first
-    error = (rows["mean"] - rows["y"]).abs()
+    foreign = (rows["ds"] >= at) & (
+        rows["cutoff"] < (played.noted or rows["cutoff"].max() + AFTER * DAY)
+    )
+    unit = world.size if world.kind == "unit change" else 1.0
+    error = (rows["mean"] - rows["y"]).abs() / np.where(foreign, unit, 1.0)  # in the series' own
     after = [(when, name) for when, name in played.named if when > at]
     right = [when for when, name in after if name == world.kind]
     better = [when for when in played.promoted if when > at]

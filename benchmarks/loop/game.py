@@ -22,6 +22,7 @@ class Played:
     alarms: list[pd.Timestamp] = field(default_factory=list)  # new ones, before brakes
     asked: list[tuple[pd.Timestamp, str]] = field(default_factory=list)
     promoted: list[pd.Timestamp] = field(default_factory=list)
+    noted: pd.Timestamp | None = None  # when a person said that the unit had changed
     fits: int = 0
     seconds: float = 0.0
 

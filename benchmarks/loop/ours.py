@@ -12,22 +12,23 @@ from benchmarks.loop.game import WEEK, Moment
 from benchmarks.loop.players import DAY
 from benchmarks.loop.worlds import UNIQUE_ID
 
-from horizonte.contracts import ANNOTATION, BACKTEST
+from horizonte.contracts import BACKTEST
+from horizonte.ingest.notes import OPEN
 from horizonte.loop import weigh
 from horizonte.loop.gather import Rows, Standing
 from horizonte.model import metrics
 from horizonte.model.forecaster import Forecaster
 from horizonte.monitor import decision, weeks
 from horizonte.monitor.evidence import Evidence, Named
+from horizonte.monitor.findings import UNIT
 from horizonte.monitor.triggers import AGE
 from horizonte.policy import Policy
+from horizonte.prepare.comparable import misread
 from horizonte.retrain import told
 from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
 from horizonte.retrain.gate import judge
 from horizonte.retrain.recalibrate import LEAST, SPAN
 from horizonte.store.retrainings import LASTING
-
-NOTHING = ANNOTATION.empty()
 
 
 def _card(pin: pd.Timestamp, since: pd.Timestamp | None) -> dict[str, Any]:
@@ -46,6 +47,8 @@ class Loop:
     before: Evidence | None = None
     retrainings: list[tuple[str, pd.Timestamp, str]] = field(default_factory=list)
     firing: frozenset[str] = frozenset()
+    noting: bool = False  # whether a person writes the note that a verdict asked for a week before
+    unit: Named | None = None
     first: dict[str, list[pd.Timestamp]] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
     scored: pd.DataFrame = field(
@@ -57,7 +60,10 @@ class Loop:
         now, played = moment.now, moment.played
         self.promoted = self.promoted or now - self.days * DAY
         self.card = self.card or _card(self.pinned, None)
+        if self.noting and self.unit is not None and moment.player.noted.empty:
+            self._take_note(moment, self.unit)
         evidence = self._evidence(moment)
+        self.unit = next((f for f in evidence.findings if f.name == UNIT), None)
         decided = decision.decide(evidence, self.policy)
         self._note(evidence, decided, moment)
         named = self._first(evidence)
@@ -91,6 +97,12 @@ class Loop:
             return None
         return replace(model, calibration=player.recalibrate(model, player.say(model, days)))
 
+    def _take_note(self, moment: Moment, unit: Named) -> None:
+        moment.played.noted = moment.now
+        stretch = {"starts_at": pd.Timestamp(unit.since), "ends_at": OPEN}
+        converts = {"kind": "unit_changed", "factor": unit.factor, "offset": unit.offset}
+        moment.player.note(stretch | converts | {"available_at": moment.now})
+
     def _first(self, evidence: Evidence) -> list[Named]:
         """Return what is named, since when it was first: as ``retrainings.named``."""
         out = []
@@ -107,6 +119,7 @@ class Loop:
         old, new = player.say(moment.model, days), player.say(challenger, days)
         parts = ((CHAMPION, old), (CHALLENGER, new), (NAIVE, old.assign(mean=old["naive"])))
         rows = pd.concat([p.assign(model=who) for who, p in parts], ignore_index=True)
+        rows = rows[~misread(rows, player.noted, reads={})].copy()
         rows["day"] = (rows["cutoff"] - pin) // DAY
         known = player.history[player.history["ds"] <= pin]
         scale = metrics.scale(known.tail(24 * 28), freq_="PT1H")
@@ -135,6 +148,8 @@ class Loop:
         player, now = moment.player, moment.now
         values = player.prepared[player.prepared["ds"] < now]
         said = moment.played.rows()
+        if not player.noted.empty:
+            said = player.beside(said[~misread(said, player.noted, reads={})])
         mature = said[(said["ds"] < now) & said["y"].notna()]
         version = str(said["model_version"].iloc[-1])
         standing = Standing(
@@ -153,4 +168,4 @@ class Loop:
         own = mature[mature["model_version"] == version]
         scored = self.scored.drop_duplicates(weeks.KEY, keep="last")
         late = mature[mature["ds"] >= starts[UNIQUE_ID]]
-        return standing, Rows(values, NOTHING, late, own, starts, scored, cutoffs)
+        return standing, Rows(values, player.noted, late, own, starts, scored, cutoffs)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 from benchmarks.loop.worlds import UNIQUE_ID, World
 
+from horizonte.contracts import ANNOTATION
 from horizonte.model.backtest import Group, Known
 from horizonte.model.conformal import Calibration
 from horizonte.model.forecaster import Forecaster
@@ -36,20 +38,35 @@ class Player:
     world: World
     seconds: float = 0.0
     fits: int = 0
+    noted: pd.DataFrame = field(default_factory=ANNOTATION.empty)
     made: dict[tuple[pd.Timestamp, pd.Timestamp | None], Forecaster] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the frames once."""
-        y = self.world.y.dropna()
-        raw = pd.DataFrame({"unique_id": UNIQUE_ID, "ds": y.index, "y": y.to_numpy()})
-        end = self.world.y.index[-1]
-        self.prepared = clean(raw, series=self.world.series, rules=RULES, until=end)
-        good = self.prepared["y"].where(self.prepared["quality"].isin(["ok", "imputed"]))
-        self.history = self.prepared[["unique_id", "ds"]].assign(y=good)
-        self.y = self.history.set_index("ds")["y"]
+        self._prepare()
         self.group = Group(
             "PT1H", 48, "P28D", self.world.series, self._known, self._known, self.history.dropna()
         )
+
+    def note(self, row: dict[str, Any]) -> None:
+        """Take down what a person says of the series; cleaning follows at once."""
+        own = {"unique_id": UNIQUE_ID, "note": "", "withdrawn_at": pd.NaT} | row
+        self.noted = ANNOTATION.check(pd.DataFrame([own]))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        y = self.world.y.dropna()
+        raw = pd.DataFrame({"unique_id": UNIQUE_ID, "ds": y.index, "y": y.to_numpy()})
+        self.prepared = clean(
+            raw,
+            series=self.world.series,
+            rules=RULES,
+            annotations=self.noted,
+            until=self.world.y.index[-1],
+        )
+        good = self.prepared["y"].where(self.prepared["quality"].isin(["ok", "imputed"]))
+        self.history = self.prepared[["unique_id", "ds"]].assign(y=good)
+        self.y = self.history.set_index("ds")["y"]
 
     def _known(self, cutoff: pd.Timestamp) -> Known:
         return Known(self.history[self.history["ds"] <= cutoff], None)
@@ -82,7 +99,10 @@ class Player:
         view = self.group.view(
             Known(pd.concat(parts, ignore_index=True), None), length=self.group.length
         )
-        rows = model.answer(view)
+        return self.beside(model.answer(view))
+
+    def beside(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return forecasts with what came and what the naive would have said, as known now."""
         whole = -((rows["cutoff"] - rows["ds"]) // DAY)
         naive = self.y.reindex(rows["ds"] - whole * DAY).to_numpy()
         return rows.assign(y=self.y.reindex(rows["ds"]).to_numpy(), naive=naive)

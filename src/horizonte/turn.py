@@ -6,6 +6,7 @@ home of its own, below the home.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -45,6 +46,7 @@ def run(*, serve: bool = True) -> None:
     place = settings().home_folder() / "turn"
     project = place / "project"
     env = sandbox.environment(place / "home")
+    _clear(place, env)
     sandbox.clone(paths.project_root(), project)
     _shrink(project)
     try:
@@ -55,6 +57,13 @@ def run(*, serve: bool = True) -> None:
             sandbox.command(["serve"], project, env, check=False)
     finally:
         sandbox.command(["down"], project, env, check=False)
+
+
+def _clear(place: Path, env: dict[str, str]) -> None:
+    """Begin from nothing: what an earlier turn stored lies in the future of this one."""
+    if (place / "project").exists():
+        sandbox.command(["down"], place / "project", env, check=False)
+    shutil.rmtree(place / "home", ignore_errors=True)
 
 
 def _shrink(project: Path) -> None:
