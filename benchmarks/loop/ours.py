@@ -20,7 +20,7 @@ from horizonte.model import metrics
 from horizonte.model.forecaster import Forecaster
 from horizonte.monitor import decision, weeks
 from horizonte.monitor.evidence import Evidence, Named
-from horizonte.monitor.findings import UNIT
+from horizonte.monitor.findings import LASTING, UNIT
 from horizonte.monitor.triggers import AGE
 from horizonte.policy import Policy
 from horizonte.prepare.comparable import misread
@@ -28,7 +28,6 @@ from horizonte.retrain import told
 from horizonte.retrain.daily import CHALLENGER, CHAMPION, NAIVE
 from horizonte.retrain.gate import judge
 from horizonte.retrain.recalibrate import LEAST, SPAN
-from horizonte.store.retrainings import LASTING
 
 
 def _card(pin: pd.Timestamp, since: pd.Timestamp | None) -> dict[str, Any]:
@@ -71,8 +70,7 @@ class Loop:
             return moment.model
         played.asked.append((now, decided.action))
         pin = told.pin(self.policy.gate, now=now, named=named, card=self.card)
-        since = told.told(named, self.card).get(UNIQUE_ID)
-        since = since if since is not None and since < pin else None
+        since = told.told(named, self.card, until=pin).get(UNIQUE_ID)
         challenger = self._challenger(moment, decided.action, pin, since=since)
         won = challenger is not None and self._gate(moment, pin, challenger)
         self.retrainings.append((decided.action, now, "promoted" if won else "refused"))

@@ -43,9 +43,9 @@ class Brakes(Section):
     min_age: Duration = Field(description="a champion younger than this is kept")
     cool_down: Duration = Field(description="time between two retrainings")
     learn: Duration = Field(description="a named change younger than this is not learnt yet")
-    learn_course: Duration = Field(
-        pd.Timedelta(days=14),
-        description="the same of another daily course, which fits are told of",
+    learn_course: Duration | None = Field(
+        None,
+        description="the same of another daily course, which fits are told of; null: as others",
     )
     hysteresis: float = Field(ge=0, description="share of a threshold that must be passed again")
     min_rows: int = Field(ge=1, description="mature rows without which nothing is decided")

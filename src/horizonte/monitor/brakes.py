@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from horizonte.monitor.evidence import Asked, Evidence, Outcome, Target
+from horizonte.monitor import courses
+from horizonte.monitor.evidence import Asked, Evidence, Target
 from horizonte.monitor.findings import COURSE, MENDED
-from horizonte.monitor.triggers import AGE, BRIEF, DRIFT, LEAST_DAYS, Trigger, Wants
+from horizonte.monitor.triggers import AGE, ANOTHER, BRIEF, DRIFT, LEAST_DAYS, Trigger, Wants
 from horizonte.policy import Brakes
 
 YOUNG, COOLING, WAITING = "champion too young", "cool-down", "retraining waits"
@@ -26,7 +27,10 @@ def whole(evidence: Evidence, policy: Brakes, *, wants: Wants) -> str | None:
     if evidence.serving_days < policy.min_age / _DAY:
         return YOUNG
     counted = [r for r in evidence.retrainings if wants == "recalibrate" or r.action == "retrain"]
-    if any(r.days < _pause(evidence, policy, after=r.outcome) / _DAY for r in counted):
+    pause = policy.cool_down / 2 if _quickly(evidence, policy) else policy.cool_down
+    if any(
+        r.days < (pause if r.outcome == "refused" else policy.cool_down) / _DAY for r in counted
+    ):
         return COOLING
     return None
 
@@ -40,7 +44,7 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
     """
     target = next((t for t in evidence.targets if t.unique_id == trigger.unique_id), None)
     few = target is not None and not judged(target, policy)
-    if few and trigger.kind != DRIFT:
+    if few and trigger.kind not in (DRIFT, ANOTHER):
         return FEW
     read = {trigger.unique_id, *(target.reads if target else ())}
     if read & set(evidence.annotated):
@@ -55,17 +59,17 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
         grown = trigger.kind not in (AGE, BRIEF) and trigger.strength >= before.strength * (
             1 + policy.hysteresis
         )
-        return None if grown or _waited(before, evidence, policy) else ASKED
+        quickly = trigger.unique_id in _quickly(evidence, policy)
+        return None if grown or _waited(before, evidence, policy, quickly=quickly) else ASKED
     return None
 
 
-def _pause(evidence: Evidence, policy: Brakes, *, after: Outcome) -> pd.Timedelta:
-    """Return how long a request is waited for: half where days alone may have been wanting.
+def _quickly(evidence: Evidence, policy: Brakes) -> set[str]:
+    """Return the targets that are asked for again after half a cool-down.
 
-    The challenger of another daily course is judged by more of them each time.
+    The challenger of another daily course is judged by many more days each time.
     """
-    young = [f for f in evidence.findings if f.name in COURSE and f.unique_id not in evidence.told]
-    return policy.cool_down / 2 if young and after == "refused" else policy.cool_down
+    return courses.young(evidence) if policy.learn_course is not None else set()
 
 
 def broken(evidence: Evidence) -> set[str]:
@@ -93,16 +97,15 @@ def _recent(trigger: Trigger, evidence: Evidence, policy: Brakes) -> bool:
         f.unique_id == trigger.unique_id
         and f.name not in MENDED
         and now - pd.Timestamp(f.since)
-        < (policy.learn_course if f.name in COURSE else policy.learn)
+        < ((policy.learn_course or policy.learn) if f.name in COURSE else policy.learn)
         for f in evidence.findings
     )
 
 
-def _waited(before: Asked, evidence: Evidence, policy: Brakes) -> bool:
+def _waited(before: Asked, evidence: Evidence, policy: Brakes, *, quickly: bool) -> bool:
     first, last = pd.Timestamp(before.first), pd.Timestamp(before.last)
-    pause = _pause(evidence, policy, after="refused")
-    longer = last - first if pause == policy.cool_down else pause
-    return pd.Timestamp(evidence.as_of) - last >= max(pause, longer)
+    least = policy.cool_down / 2 if quickly else max(policy.cool_down, last - first)
+    return pd.Timestamp(evidence.as_of) - last >= least
 
 
 def _refused(evidence: Evidence) -> bool:

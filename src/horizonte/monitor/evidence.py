@@ -109,7 +109,7 @@ class Evidence:
     annotated: tuple[str, ...] = ()
     retrainings: tuple[Retraining, ...] = ()
     asked: Annotated[dict[str, Asked], BeforeValidator(_whole)] = field(default_factory=dict)
-    told: dict[str, Told] = field(default_factory=dict)
+    told: dict[str, Told] | None = None  # None: of an older row, which knows of no such thing
 
     def to_json(self) -> dict[str, Any]:
         """Return the evidence as JSON holds it."""

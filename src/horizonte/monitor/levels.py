@@ -96,7 +96,7 @@ def _share(inside: pd.Series, day: pd.Series) -> Estimate | None:
     value = float(top.sum() / rows.sum())
     error, looks = _error(((top - value * rows) / rows.mean()).to_numpy())
     spread = value * (1 - value)
-    each = error**2 / spread if error > 0 else 1 / len(top)
+    each = error**2 / spread if error > 0 else 1 / float(rows.sum())
     wide = _times((1 + LEVEL) / 2, looks) ** 2 * each
     middle = (value + wide / 2) / (1 + wide)
     half = math.sqrt(wide * spread + wide**2 / 4) / (1 + wide)

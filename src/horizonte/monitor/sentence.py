@@ -9,7 +9,7 @@ import pandas as pd
 from horizonte.monitor import brakes, words
 from horizonte.monitor.evidence import Evidence
 from horizonte.monitor.findings import MENDED
-from horizonte.monitor.triggers import AGE, BRIEF, DRIFT, LEAST_DAYS, Trigger
+from horizonte.monitor.triggers import AGE, ANOTHER, BRIEF, DRIFT, LEAST_DAYS, Trigger
 from horizonte.policy import Policy
 
 _DAY = pd.Timedelta(days=1)
@@ -68,7 +68,7 @@ def _strongest(said: Said) -> list[Trigger]:
 
 
 def _reason(trigger: Trigger, language: str) -> str:
-    plain = trigger.kind in (DRIFT, AGE, BRIEF)
+    plain = trigger.kind in (DRIFT, AGE, ANOTHER, BRIEF)
     told = words.number(trigger.value, language) if plain else words.share(trigger.value, language)
     return words.say(trigger.kind, language, thing=trigger.unique_id, value=told)
 

@@ -8,12 +8,13 @@ from typing import Literal
 
 import pandas as pd
 
+from horizonte.monitor import courses
 from horizonte.monitor.evidence import Evidence, Target
 from horizonte.monitor.levels import Estimate
 from horizonte.policy import Triggers
 
 SKILL, COVERAGE, DRIFT, AGE = "skill decay", "coverage", "residual drift", "champion age"
-BRIEF = "briefly learnt"
+ANOTHER, BRIEF = "another daily course", "briefly learnt"
 SHIFTS = ("level shift", "trend break", "phase shift", "slow decay")
 LEAST_DAYS = 7  # of cutoffs: fewer do not say how uncertain they are
 _DAY = pd.Timedelta(days=1)
@@ -49,15 +50,24 @@ def found(evidence: Evidence, policy: Triggers) -> list[Trigger]:
         # A shift that was named is a second witness: one window is enough.
         needed = 1 if drift.unique_id in shifted else policy.drift_windows
         made.append(Trigger(DRIFT, drift.unique_id, "retrain", run / needed, run))
-    made += _briefly_learnt(evidence, policy)
+    made += [*_another_course(evidence), *_briefly_learnt(evidence, policy)]
     age = evidence.known_days
     made.append(Trigger(AGE, "", "retrain", age / (policy.max_age / _DAY), age))
     return made
 
 
+def _another_course(evidence: Evidence) -> Iterator[Trigger]:
+    """Yield each target with a daily course that the champion's fits were not told of.
+
+    It is named by thousands of values; what it costs shows in days of errors, far later.
+    """
+    for unique_id, age in courses.strange(evidence).items():
+        yield Trigger(ANOTHER, unique_id, "retrain", 1.0, age / _DAY)
+
+
 def _briefly_learnt(evidence: Evidence, policy: Triggers) -> Iterator[Trigger]:
     """Yield each series of whose new daily course there are twice the days that the champion saw."""
-    for unique_id, told in evidence.told.items():
+    for unique_id, told in (evidence.told or {}).items():
         if 0 < told.days < policy.learnt / _DAY:
             there = (pd.Timestamp(evidence.as_of) - pd.Timestamp(told.since)) / _DAY
             yield Trigger(BRIEF, unique_id, "retrain", there / told.days - 1, told.days)

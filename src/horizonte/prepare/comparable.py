@@ -15,6 +15,8 @@ import pandas as pd
 from horizonte.prepare.cleaner import PLANNED, REPLACED
 from horizonte.prepare.convert import CONVERTED
 
+LOOKED_BACK = pd.Timedelta(days=35)  # how far a forecast looks for lags, and so for another unit's
+
 
 def in_force(annotations: pd.DataFrame, instant: pd.Timestamp) -> pd.DataFrame:
     """Return the ANNOTATION rows that were known at ``instant`` and not withdrawn by then."""
@@ -54,12 +56,14 @@ def misread(
 ) -> pd.Series[bool]:
     """Tell which forecasts (unique_id, cutoff) were made before anybody said that a unit had changed.
 
-    They took readings in another unit for their own: of the series, or of one that it ``reads``.
+    They took readings in another unit for their own: of the series, or of one that it ``reads``,
+    up to ``LOOKED_BACK`` after the last of them.
     What they missed by says nothing of a model. ``annotations`` are in force.
     """
     wrong = pd.Series(False, index=rows.index)
     noted = annotations[annotations["kind"].isin(CONVERTED)]
-    said = noted["available_at"].where(noted["available_at"] < noted["ends_at"], noted["ends_at"])
+    last = noted["ends_at"] + LOOKED_BACK
+    said = noted["available_at"].where(noted["available_at"] < last, last)
     for name, start, end in zip(noted["unique_id"], noted["starts_at"], said, strict=True):
         readers = [name, *(u for u, read in reads.items() if name in read)]
         made = (rows["cutoff"] >= start) & (rows["cutoff"] < end)

@@ -55,8 +55,10 @@ def measure(conn: Connection, promotion: Promotion, *, policy: Gate) -> Gain | N
     if rows.empty:
         return None
     now = pd.Timestamp(database_now(conn))
-    noted = notes.read(conn, now, rows["unique_id"].unique())
-    rows = rows[~misread(rows, noted, reads={})]
+    series = series_store.read(conn, rows["unique_id"].unique(), covariates=True)
+    reads = dict(zip(series["unique_id"], series["covariates"], strict=True))
+    noted = notes.read(conn, now, series["unique_id"])
+    rows = rows[~misread(rows, noted, reads=reads)]
     found = gain(rows, policy=policy, replaced=replacements(noted))
     if found is None:
         return None

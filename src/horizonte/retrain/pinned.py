@@ -76,7 +76,7 @@ def pin(
         git(root, "rev-parse", "HEAD"),
         "main" if branch == "HEAD" else branch,
         days,
-        {u: at.isoformat() for u, at in told.told(named, card).items() if at < as_of},
+        {u: at.isoformat() for u, at in told.told(named, card, until=as_of).items()},
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from horizonte.monitor.evidence import Named
-from horizonte.monitor.findings import COURSE, MENDED
+from horizonte.monitor.findings import COURSE, LASTING, MENDED
 from horizonte.policy import Gate
 
 DAY = pd.Timedelta(days=1)
@@ -17,12 +17,25 @@ TRAINS = 5  # days of another course from which fits that are told of it learn
 QUICKLY, PLENTY = 9, 16  # days that its gate is given: at first, and when more only train
 
 
-def told(named: Iterable[Named], card: Mapping[str, Any]) -> dict[str, pd.Timestamp]:
+def told(
+    named: Iterable[Named], card: Mapping[str, Any], *, until: pd.Timestamp
+) -> dict[str, pd.Timestamp]:
     """Return since when the daily course of series is another: as named, else as the champion was told.
 
-    ``card`` is the champion's.
+    ``card`` is the champion's. One named within ``LASTING`` of what it was told is that one, and one
+    that began after the pin ``until`` is nothing to learn yet.
     """
-    return known(card) | {f.unique_id: pd.Timestamp(f.since) for f in named if f.name in COURSE}
+    before = known(card)
+    return before | {
+        f.unique_id: pd.Timestamp(f.since)
+        for f in named
+        if f.name in COURSE and _strange(f, before) and pd.Timestamp(f.since) < until
+    }
+
+
+def _strange(named: Named, before: Mapping[str, pd.Timestamp]) -> bool:
+    told = before.get(named.unique_id)
+    return told is None or pd.Timestamp(named.since) > told + LASTING
 
 
 def known(card: Mapping[str, Any]) -> dict[str, pd.Timestamp]:
@@ -46,7 +59,7 @@ def pin(
     found = [(at, False) for at in before.values()]
     for f in named:
         if f.name not in MENDED and pd.Timestamp(f.since) < now:
-            quickly = f.name in COURSE and f.unique_id not in before
+            quickly = f.name in COURSE and _strange(f, before)
             found.append((pd.Timestamp(f.since), quickly))
     newest, quickly = max(found, default=(None, False))
     if newest is None:

@@ -19,6 +19,7 @@ from horizonte import paths, policy
 from horizonte.embedded import services
 from horizonte.errors import Fault, StoreFault
 from horizonte.monitor.evidence import Named
+from horizonte.monitor.findings import LASTING
 from horizonte.pipeline import files
 from horizonte.policy import Policy
 from horizonte.retrain import recalibrate
@@ -107,7 +108,7 @@ def _pinned(job: Job) -> Pinned:
             _champion(job),
             root=job.root,
             gate=job.policy.gate,
-            named=[Named(*row) for row in retrainings.named(job.conn, job.run)],
+            named=[Named(*r) for r in retrainings.named(job.conn, job.run, lasting=LASTING)],
         )
         job.note("pinned", **found.as_json())
     return Pinned.of(job.done["pinned"])

@@ -102,6 +102,9 @@ def _outcome(row: dict[str, Any], said: dict[tuple[Any, ...], Any]) -> str:
         return "unknown"
     if known is not None and (known == says or (known[0] and says[0])):
         return "unchanged"
+    converts = says[2] is not None and not says[0]
+    if converts and known is not None and (known[0], *known[2:]) == (False, *says[2:]):
+        return "unchanged"  # stated anew, the conversion would seem to be known only from then on
     said[_key(row)] = says
     return "withdrawn" if says[0] else "added"
 

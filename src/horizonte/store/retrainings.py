@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import pandas as pd
@@ -34,7 +34,6 @@ Step = Literal[
     "refused",
     "failed",
 ]
-LASTING = timedelta(days=28)  # within which a finding of the same name is the same
 _LOCK = 4_614_110_870_016
 
 
@@ -104,11 +103,11 @@ def done(conn: Connection, run_id: int) -> dict[str, dict[str, Any]]:
     return dict(rows)
 
 
-def named(conn: Connection, run: Run) -> Sequence[tuple[str, str, str]]:
+def named(conn: Connection, run: Run, *, lasting: pd.Timedelta) -> Sequence[tuple[str, str, str]]:
     """Return what was noticed by the verdict that asked for ``run``, or the newest one before it.
 
     (unique_id, name, since as ISO-8601), since as when it was first named: what lasts becomes the
-    usual, and is then seen to begin later.
+    usual, and is then seen to begin later, by less than ``lasting``.
     """
     rows = conn.execute(
         """SELECT f.unique_id, f.name, min(e.since) FROM finding AS f
@@ -117,7 +116,7 @@ def named(conn: Connection, run: Run) -> Sequence[tuple[str, str, str]]:
            WHERE f.verdict_id = coalesce(%(verdict)s, (SELECT max(id) FROM verdict
                                                        WHERE recorded_at <= %(at)s))
            GROUP BY 1, 2 ORDER BY 1, 2""",
-        {"lasting": LASTING, "verdict": run.verdict_id, "at": run.recorded_at},
+        {"lasting": lasting, "verdict": run.verdict_id, "at": run.recorded_at},
     ).fetchall()
     return [(unique_id, name, since.isoformat()) for unique_id, name, since in rows]
 

@@ -39,7 +39,7 @@ def window(skill: float = 0.6, c80: float = 0.8, c90: float = 0.9, reach: float 
 
 
 GOOD = Target("a", window(), window(), 0.6, "weeks", ("t",))
-CALM = Evidence("m", "2026-03-02T00:00:00+00:00", 60.0, 90.0, (GOOD,))
+CALM = Evidence("m", "2026-03-02T00:00:00+00:00", 60.0, 90.0, (GOOD,), told={})
 
 
 def with_target(**facts: object) -> Evidence:
@@ -55,8 +55,17 @@ STUCK = (Named("a", "stuck sensor", "2026-03-01T00:00:00+00:00"),)
 REFUSED = (Retraining("retrain", 20.0, "refused"),)
 LATELY = {"skill decay: a": Asked(1.0, "2026-01-20T00:00:00+00:00", "2026-02-20T00:00:00+00:00")}
 STRONGLY = {"skill decay: a": Asked(4.9, "2026-01-01T00:00:00+00:00", "2026-02-10T00:00:00+00:00")}
-SHIFTED = replace(BAD, findings=(Named("a", "phase shift", "2026-02-09T00:00:00+00:00"),))
-AGO = {"skill decay: a": Asked(4.9, "2026-02-23T00:00:00+00:00", "2026-02-23T00:00:00+00:00")}
+SINCE = "2026-02-09T00:00:00+00:00"
+COURSE = (Named("a", "phase shift", SINCE),)
+LONG = (Named("a", "phase shift", "2026-01-09T00:00:00+00:00"),)
+LAST_WEEK = (Retraining("retrain", 7.0, "refused"),)
+_WHEN = "2026-02-23T00:00:00+00:00"
+AGO = {
+    "another daily course: a": Asked(1.0, _WHEN, _WHEN),
+    "skill decay: b": Asked(4.9, _WHEN, _WHEN),
+}
+DECAYED = replace(GOOD, unique_id="b", window=window(0.9), half=window(0.9), reads=())
+OTHER = replace(CALM, targets=(GOOD, DECAYED), findings=COURSE)
 LEARN = ("retrain", ("briefly learnt: a",), ())
 
 
@@ -70,7 +79,7 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
         (  # a shift that was named is the second witness
             replace(
                 with_target(window=window(0.9, reach=0.4)),
-                findings=(Named("a", "phase shift", "2026-02-01T00:00:00+00:00"),),
+                findings=(Named("a", "slow decay", "2026-02-01T00:00:00+00:00"),),
             ),
             "retrain",
             ("skill decay: a",),
@@ -95,7 +104,7 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
             (),
         ),
         (
-            replace(BAD, findings=(Named("a", "phase shift", "2026-02-20T00:00:00+00:00"),)),
+            replace(BAD, findings=(Named("a", "level shift", "2026-02-10T00:00:00+00:00"),)),
             "keep",
             ("skill decay: a",),
             ("too recent: skill decay: a",),
@@ -181,22 +190,50 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
             ("too few rows: skill decay: a",),
         ),
         # another daily course, which fits are told of
+        (replace(CALM, findings=COURSE), "retrain", ("another daily course: a",), ()),
+        (replace(CALM, findings=COURSE, told=None), "keep", (), ()),  # a row of old
         (
-            replace(BAD, findings=(Named("a", "phase shift", "2026-02-16T00:00:00+00:00"),)),
-            "retrain",  # two weeks of it are enough
-            ("skill decay: a",),
-            (),
-        ),
-        (
-            replace(SHIFTED, retrainings=(Retraining("retrain", 7.0, "refused"),), asked=AGO),
-            "retrain",  # a week more judges the same challenger
-            ("skill decay: a",),
-            (),
-        ),
-        (
-            replace(SHIFTED, retrainings=(Retraining("retrain", 7.0, "promoted"),)),
+            replace(CALM, findings=(Named("a", "phase shift", "2026-02-20T00:00:00+00:00"),)),
             "keep",
-            ("skill decay: a",),
+            ("another daily course: a",),
+            ("too recent: another daily course: a",),
+        ),
+        (replace(CALM, findings=(Named("t", "phase shift", SINCE),)), "keep", (), ()),  # an input
+        (replace(CALM, findings=COURSE, told={"a": Told(SINCE, 40.0)}), "keep", (), ()),
+        (  # what lasts is seen to begin later, and is the same
+            replace(CALM, findings=COURSE, told={"a": Told("2026-01-25T00:00:00+00:00", 40.0)}),
+            "keep",
+            (),
+            (),
+        ),
+        (
+            replace(CALM, findings=COURSE, told={"a": Told("2025-01-25T00:00:00+00:00", 40.0)}),
+            "retrain",
+            ("another daily course: a",),
+            (),
+        ),
+        (
+            replace(CALM, findings=COURSE, retrainings=LAST_WEEK, asked=AGO),
+            "retrain",  # a week more judges
+            ("another daily course: a",),
+            (),
+        ),
+        (
+            replace(OTHER, retrainings=LAST_WEEK, asked=AGO),
+            "retrain",  # but another series waits
+            ("skill decay: b", "another daily course: a"),
+            ("asked before: skill decay: b",),
+        ),
+        (
+            replace(CALM, findings=LONG, retrainings=LAST_WEEK, asked=AGO),
+            "keep",
+            ("another daily course: a",),
+            ("asked before: another daily course: a",),
+        ),
+        (
+            replace(CALM, findings=COURSE, retrainings=(Retraining("retrain", 7.0, "promoted"),)),
+            "keep",
+            ("another daily course: a",),
             ("cool-down",),
         ),
         (replace(CALM, told={"a": Told("2025-11-25T00:00:00+00:00", 7.0)}), *LEARN),
@@ -402,7 +439,7 @@ evidences = st.builds(
         st.builds(Asked, some, st.just(CALM.as_of), st.just(CALM.as_of)),
         max_size=2,
     ),
-    st.dictionaries(names, st.builds(Told, st.just(CALM.as_of), reals), max_size=2),
+    st.none() | st.dictionaries(names, st.builds(Told, st.just(CALM.as_of), reals), max_size=2),
 )
 
 

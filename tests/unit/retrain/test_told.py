@@ -63,10 +63,20 @@ def test_asked_again_a_challenger_of_another_course_is_the_same() -> None:
 
 def test_a_challenger_is_told_of_daily_courses_alone() -> None:
     """A shifted day is told, other changes are not; what the champion knew is told again."""
-    found = told([named("phase shift", 14), named("level shift", 10, "b")], card(c=90))
+    found = told([named("phase shift", 14), named("level shift", 10, "b")], card(c=90), until=NOW)
     assert found == {"a": NOW.floor("D") - 14 * DAY, "c": NOW.floor("D") - 90 * DAY}
 
 
 def test_a_card_of_old_knows_of_no_change() -> None:
     """Models from before changes were told can be challenged."""
     assert known({"data_as_of": "2026-01-01T00:00:00+00:00"}) == {}
+
+
+def test_a_second_shift_is_another_and_the_first_is_told_until_it_trains() -> None:
+    """Named long after what the champion knows it is pinned as a first one; named close to it, it is that one."""
+    again, echo = [named("phase shift", 14)], [named("phase shift", 40)]
+    pinned = pin(GATE, now=NOW, named=again, card=card(a=300))
+    assert (NOW - pinned) / DAY == pytest.approx(9.2, abs=0.01)
+    assert told(again, card(a=300), until=pinned) == {"a": NOW.floor("D") - 14 * DAY}
+    assert told(again, card(a=300), until=NOW - 20 * DAY) == {"a": NOW.floor("D") - 300 * DAY}
+    assert told(echo, card(a=60), until=NOW) == {"a": NOW.floor("D") - 60 * DAY}
