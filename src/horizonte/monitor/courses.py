@@ -20,9 +20,9 @@ def strange(evidence: Evidence) -> dict[str, pd.Timedelta]:
     out = {}
     for f in evidence.findings:
         since, told = pd.Timestamp(f.since), evidence.told.get(f.unique_id)
-        if f.name in COURSE and f.unique_id in targets:
-            if told is None or since > pd.Timestamp(told.since) + LASTING:
-                out[f.unique_id] = now - since
+        unknown = told is None or since > pd.Timestamp(told.since) + LASTING
+        if f.name in COURSE and f.unique_id in targets and unknown:
+            out[f.unique_id] = now - since
     return out
 
 
