@@ -24,7 +24,8 @@ def terms(one: Windows, where: Spec) -> Spec:
 
     Harmonics stay below half the grid's rate, the year needs more than one of its kind, and
     there are at most a column for ten observations. After a change (``changed``, ISO-8601) the
-    day has a shape of its own beside the usual one, of ``anew`` harmonics: null and 0 without one.
+    day has a level and a shape of its own beside the usual ones, of ``anew`` harmonics: null and
+    0 without one.
     """
     seen = np.flatnonzero(np.isfinite(one.y[0]))
     years = (seen[-1] - seen[0]) / one.steps("P365D")
@@ -78,7 +79,8 @@ def columns(spec: Spec, ds: NDArray[np.datetime64]) -> list[Reals]:
     mixed = [a * b for a in day[: 2 * spec["mixed"]] for b in year]
     off = [local[name].to_numpy(float) for name in _HOLIDAY] if spec["holidays"] else []
     since = ds >= np.datetime64(spec.get("changed") or "NaT")  # models saved before know no change
-    anew = [wave * since for wave in day[: 2 * (spec.get("anew") or 0)]]
+    own = [np.ones(len(ds)), *day[: 2 * spec["anew"]]] if spec.get("changed") else []
+    anew = [wave * since for wave in own]
     return [np.ones(len(ds)), *day, *week, *year, *mixed, *off, *anew]
 
 
