@@ -56,7 +56,7 @@ class Snapshot(Section):
     as_of: AwareDatetime = Field(description="knowledge instant of the data that trains")
     recorded: str | None = Field(None, description="stored pg_snapshot of the pin, or null")
     changed: dict[str, AwareDatetime] = Field(
-        default_factory=dict, description="since when the daily course of a series is another"
+        default_factory=dict, description="since when the course of a series is another"
     )
 
 

@@ -33,7 +33,7 @@ class Triggers(Section):
     max_age: Duration = Field(description="a champion older than this is retrained")
     learnt: Duration = Field(
         pd.Timedelta(days=28),
-        description="days of another daily course that are enough to learn it",
+        description="days of another course that are enough to learn it",
     )
 
 
@@ -45,7 +45,7 @@ class Brakes(Section):
     learn: Duration = Field(description="a named change younger than this is not learnt yet")
     learn_course: Duration | None = Field(
         None,
-        description="the same of another daily course, which fits are told of; null: as others",
+        description="the same of another course, which fits are told of; null: as others",
     )
     hysteresis: float = Field(ge=0, description="share of a threshold that must be passed again")
     min_rows: int = Field(ge=1, description="mature rows without which nothing is decided")

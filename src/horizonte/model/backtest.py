@@ -57,7 +57,7 @@ class Group:
     later, and end at that cutoff. ``actuals`` (unique_id, ds, y) is what forecasts are held
     against; one that was made before the sensor was ``replaced`` is held against nothing that
     its successor read, and one that was ``misread`` by what is ``noted`` against nothing at all.
-    ``changed`` says since when the daily course of a series is another: fits learn the new one
+    ``changed`` says since when the course of a series is another: fits learn the new one
     from what came since. Where jobs run in other processes the callables travel there by
     cloudpickle.
     """

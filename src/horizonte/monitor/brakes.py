@@ -67,7 +67,7 @@ def of_trigger(trigger: Trigger, evidence: Evidence, policy: Brakes) -> str | No
 def _quickly(evidence: Evidence, policy: Brakes) -> set[str]:
     """Return the targets that are asked for again after half a cool-down.
 
-    The challenger of another daily course is judged by many more days each time.
+    The challenger of another course is judged by many more days each time.
     """
     return courses.young(evidence) if policy.learn_course is not None else set()
 

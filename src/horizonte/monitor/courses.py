@@ -1,4 +1,4 @@
-"""Another daily course: which targets have one that the champion's fits were not told of."""
+"""Another course: which targets have one that the champion's fits were not told of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from horizonte.monitor.findings import COURSE, LASTING
 
 
 def strange(evidence: Evidence) -> dict[str, pd.Timedelta]:
-    """Return for how long each target has had a daily course that the champion does not know.
+    """Return for how long each target has had a course that the champion does not know.
 
     One that is named within ``LASTING`` of what it was told is that one, seen to begin later.
     Evidence from before fits were told of anything has none.

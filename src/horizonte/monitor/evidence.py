@@ -74,7 +74,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Told:
-    """Since when (ISO-8601, UTC) a daily course is another, and how many days of it were learnt from."""
+    """Since when (ISO-8601, UTC) a course is another, and how many days of it were learnt from."""
 
     since: str
     days: float
@@ -96,7 +96,7 @@ class Evidence:
     ``serving_days`` counts from the promotion, ``known_days`` from the newest data that the
     champion was trained on. ``annotated`` series have an annotation in force now. ``asked`` are
     triggers that already asked for an action and have not fallen back since. ``told`` are
-    series whose daily course is another, as the champion's fits were told.
+    series whose course is another, as the champion's fits were told.
     """
 
     model_version: str

@@ -14,7 +14,7 @@ from horizonte.monitor.levels import Estimate
 from horizonte.policy import Triggers
 
 SKILL, COVERAGE, DRIFT, AGE = "skill decay", "coverage", "residual drift", "champion age"
-ANOTHER, BRIEF = "another daily course", "briefly learnt"
+ANOTHER, BRIEF = "another course", "briefly learnt"
 SHIFTS = ("level shift", "trend break", "phase shift", "slow decay")
 LEAST_DAYS = 7  # of cutoffs: fewer do not say how uncertain they are
 _DAY = pd.Timedelta(days=1)
@@ -57,7 +57,7 @@ def found(evidence: Evidence, policy: Triggers) -> list[Trigger]:
 
 
 def _another_course(evidence: Evidence) -> Iterator[Trigger]:
-    """Yield each target with a daily course that the champion's fits were not told of.
+    """Yield each target with a course that the champion's fits were not told of.
 
     It is named by thousands of values; what it costs shows in days of errors, far later.
     """
@@ -66,7 +66,7 @@ def _another_course(evidence: Evidence) -> Iterator[Trigger]:
 
 
 def _briefly_learnt(evidence: Evidence, policy: Triggers) -> Iterator[Trigger]:
-    """Yield each series of whose new daily course there are twice the days that the champion saw."""
+    """Yield each series of whose new course there are twice the days that the champion saw."""
     for unique_id, told in (evidence.told or {}).items():
         if 0 < told.days < policy.learnt / _DAY:
             there = (pd.Timestamp(evidence.as_of) - pd.Timestamp(told.since)) / _DAY

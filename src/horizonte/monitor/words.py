@@ -59,13 +59,13 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "the errors of {thing} have left their usual range, {value} windows in a row",
         "os erros de {thing} saíram da faixa habitual, {value} janelas seguidas",
     ),
-    "another daily course": (
-        "{thing} has had another daily course for {value} days, which the model does not know",
-        "{thing} tem há {value} dias outro curso diário, que o modelo não conhece",
+    "another course": (
+        "{thing} has had another course for {value} days, which the model does not know",
+        "{thing} tem há {value} dias outro curso, que o modelo não conhece",
     ),
     "briefly learnt": (
-        "it was trained on only {value} days of the new daily course of {thing}",
-        "ele foi treinado com só {value} dias do novo curso diário de {thing}",
+        "it was trained on only {value} days of the new course of {thing}",
+        "ele foi treinado com só {value} dias do novo curso de {thing}",
     ),
     "champion age": (
         "the newest data it was trained on is {value} days old",

@@ -25,7 +25,7 @@ class Windows:
     covariates known ahead over ``(cutoff, cutoff + horizon]``, NaN where unknown. One series may
     stand in many rows (one per cutoff), and nothing in a row comes from after its cutoff. ``lost``
     names per row the covariates that ought to be known and are not; empty, nothing is missing.
-    ``changed`` says per row since when its daily course is another, NaT for never; None, of none.
+    ``changed`` says per row since when its course is another, NaT for never; None, of none.
     """
 
     unique_id: NDArray[np.object_]  # [n]

@@ -15,6 +15,7 @@ from horizonte.serve.champion import Champion
 from horizonte.serve.vintages import database_now
 from horizonte.store import annotations as notes
 from horizonte.store import gains, promotions, shadows
+from horizonte.store import series as series_store
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import Promotion
 

@@ -33,7 +33,7 @@ class Pinned:
     base: str
     branch: str
     days: int  # after it, for the gate
-    changed: dict[str, str]  # series → since when its daily course is another, ISO-8601
+    changed: dict[str, str]  # series → since when its course is another, ISO-8601
 
     def as_json(self) -> dict[str, Any]:
         """Return the pin as the ledger keeps it."""

@@ -20,7 +20,7 @@ QUICKLY, PLENTY = 9, 16  # days that its gate is given: at first, and when more 
 def told(
     named: Iterable[Named], card: Mapping[str, Any], *, until: pd.Timestamp
 ) -> dict[str, pd.Timestamp]:
-    """Return since when the daily course of series is another: as named, else as the champion was told.
+    """Return since when the course of series is another: as named, else as the champion was told.
 
     ``card`` is the champion's. One named within ``LASTING`` of what it was told is that one, and one
     that began after the pin ``until`` is nothing to learn yet.
@@ -39,7 +39,7 @@ def _strange(named: Named, before: Mapping[str, pd.Timestamp]) -> bool:
 
 
 def known(card: Mapping[str, Any]) -> dict[str, pd.Timestamp]:
-    """Return since when the daily course of series is another, as the model of ``card`` was told."""
+    """Return since when the course of series is another, as the model of ``card`` was told."""
     pinned = card.get("params", {}).get("snapshot", {})
     return {u: pd.Timestamp(at) for u, at in pinned.get("changed", {}).items()}
 
@@ -50,7 +50,7 @@ def pin(
     """Return until when a challenger is trained; at most ``gate.days`` after it are the gate's.
 
     Where a change was named, half of what came after the newest trains and half judges: a
-    challenger that has not seen it cannot have learnt it. Another daily course that the champion
+    challenger that has not seen it cannot have learnt it. Another course that the champion
     (its ``card``) does not know is learnt in days: the first ``TRAINS`` train, the next judge, so a
     challenger refused for want of days is judged by more of them when asked again; of later
     ones, ``PLENTY`` judge and the others train.

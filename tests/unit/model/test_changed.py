@@ -1,4 +1,4 @@
-"""Another daily course: fits that are told since when learn it in days, and others as ever."""
+"""Another course: fits that are told since when learn it in days, and others as ever."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ LONG = (Named("a", "phase shift", "2026-01-09T00:00:00+00:00"),)
 LAST_WEEK = (Retraining("retrain", 7.0, "refused"),)
 _WHEN = "2026-02-23T00:00:00+00:00"
 AGO = {
-    "another daily course: a": Asked(1.0, _WHEN, _WHEN),
+    "another course: a": Asked(1.0, _WHEN, _WHEN),
     "skill decay: b": Asked(4.9, _WHEN, _WHEN),
 }
 DECAYED = replace(GOOD, unique_id="b", window=window(0.9), half=window(0.9), reads=())
@@ -88,7 +88,7 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
         (  # and is not enough for a loss that may well be chance
             replace(
                 with_target(half=Window(200, 14, Estimate(0.7, 0.4, 1.0, 0.59))),
-                findings=(Named("a", "level shift", "2026-02-01T00:00:00+00:00"),),
+                findings=(Named("a", "slow decay", "2026-02-01T00:00:00+00:00"),),
             ),
             "keep",
             (),
@@ -97,14 +97,14 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
         (  # but for one that is likely
             replace(
                 with_target(half=Window(200, 14, Estimate(0.7, 0.4, 1.0, 0.61))),
-                findings=(Named("a", "level shift", "2026-02-01T00:00:00+00:00"),),
+                findings=(Named("a", "slow decay", "2026-02-01T00:00:00+00:00"),),
             ),
             "retrain",
             ("skill decay: a",),
             (),
         ),
         (
-            replace(BAD, findings=(Named("a", "level shift", "2026-02-10T00:00:00+00:00"),)),
+            replace(BAD, findings=(Named("a", "trend break", "2026-02-10T00:00:00+00:00"),)),
             "keep",
             ("skill decay: a",),
             ("too recent: skill decay: a",),
@@ -125,7 +125,7 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
         (DRIFTED, "retrain", ("residual drift: a",), ()),
         (ONCE, "keep", (), ()),
         (
-            replace(ONCE, findings=(Named("a", "level shift", "2026-02-01T00:00:00+00:00"),)),
+            replace(ONCE, findings=(Named("a", "slow decay", "2026-02-01T00:00:00+00:00"),)),
             "retrain",
             ("residual drift: a",),
             (),
@@ -189,14 +189,20 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
             ("skill decay: a",),
             ("too few rows: skill decay: a",),
         ),
-        # another daily course, which fits are told of
-        (replace(CALM, findings=COURSE), "retrain", ("another daily course: a",), ()),
+        # another course, which fits are told of
+        (replace(CALM, findings=COURSE), "retrain", ("another course: a",), ()),
+        (
+            replace(CALM, findings=(Named("a", "level shift", SINCE),)),
+            "retrain",
+            ("another course: a",),
+            (),
+        ),
         (replace(CALM, findings=COURSE, told=None), "keep", (), ()),  # a row of old
         (
             replace(CALM, findings=(Named("a", "phase shift", "2026-02-20T00:00:00+00:00"),)),
             "keep",
-            ("another daily course: a",),
-            ("too recent: another daily course: a",),
+            ("another course: a",),
+            ("too recent: another course: a",),
         ),
         (replace(CALM, findings=(Named("t", "phase shift", SINCE),)), "keep", (), ()),  # an input
         (replace(CALM, findings=COURSE, told={"a": Told(SINCE, 40.0)}), "keep", (), ()),
@@ -209,31 +215,31 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
         (
             replace(CALM, findings=COURSE, told={"a": Told("2025-01-25T00:00:00+00:00", 40.0)}),
             "retrain",
-            ("another daily course: a",),
+            ("another course: a",),
             (),
         ),
         (
             replace(CALM, findings=COURSE, retrainings=LAST_WEEK, asked=AGO),
             "retrain",  # a week more judges
-            ("another daily course: a",),
+            ("another course: a",),
             (),
         ),
         (
             replace(OTHER, retrainings=LAST_WEEK, asked=AGO),
             "retrain",  # but another series waits
-            ("skill decay: b", "another daily course: a"),
+            ("skill decay: b", "another course: a"),
             ("asked before: skill decay: b",),
         ),
         (
             replace(CALM, findings=LONG, retrainings=LAST_WEEK, asked=AGO),
             "keep",
-            ("another daily course: a",),
-            ("asked before: another daily course: a",),
+            ("another course: a",),
+            ("asked before: another course: a",),
         ),
         (
             replace(CALM, findings=COURSE, retrainings=(Retraining("retrain", 7.0, "promoted"),)),
             "keep",
-            ("another daily course: a",),
+            ("another course: a",),
             ("cool-down",),
         ),
         (replace(CALM, told={"a": Told("2025-11-25T00:00:00+00:00", 7.0)}), *LEARN),
@@ -378,8 +384,8 @@ def test_what_was_held_has_not_asked() -> None:
 def test_a_course_that_is_briefly_learnt_is_said() -> None:
     """The sentence tells how many days of it the champion was trained on, in both languages."""
     found = decide(replace(CALM, told={"a": Told("2025-11-25T00:00:00+00:00", 7.0)}), POLICY)
-    assert "trained on only 7 days of the new daily course of a" in found.sentence_en
-    assert "só 7 dias do novo curso diário de a" in found.sentence_pt
+    assert "trained on only 7 days of the new course of a" in found.sentence_en
+    assert "só 7 dias do novo curso de a" in found.sentence_pt
 
 
 reals = st.floats(allow_nan=False, allow_infinity=False)

@@ -22,7 +22,7 @@ def test_a_pin_changes_two_lines_and_no_other_character(tmp_path: Path) -> None:
 
 
 def test_a_pin_says_what_changed_and_forgets_what_no_longer_holds(tmp_path: Path) -> None:
-    """A series whose daily course is another stands in the pin; the next pin without it has none."""
+    """A series whose course is another stands in the pin; the next pin without it has none."""
     path, at = tmp_path / "params.yaml", datetime(2026, 3, 2, 5, tzinfo=UTC)
     path.write_text(PARAMS.read_text())
     place = Workspace(tmp_path, tmp_path, "base")
