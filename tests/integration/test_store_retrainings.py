@@ -36,7 +36,7 @@ def test_a_change_began_when_it_was_first_named(store: Connection, by_hand: bool
     )
     if not by_hand:
         verdict(store, later=SHIFTED)
-    assert retrainings.named(store, retrainings.whole(store, run)) == [
+    assert retrainings.named(store, retrainings.whole(store, run), lasting=28 * DAY) == [
         ("a", "phase shift", SHIFTED.isoformat()),
         ("b", "phase shift", (SHIFTED + 12 * DAY).isoformat()),
     ]

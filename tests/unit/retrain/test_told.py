@@ -32,9 +32,9 @@ def card(**days: int) -> dict[str, Any]:
         ([], BARE, 28),
         ([], {}, 28),  # a card of old
         ([named("stuck sensor", 3)], BARE, 28),  # nothing to learn
-        ([named("level shift", 21)], BARE, 14),  # the least
-        ([named("level shift", 40)], BARE, 20),  # half of them
-        ([named("level shift", 90)], BARE, 28),
+        ([named("trend break", 21)], BARE, 14),  # the least
+        ([named("trend break", 40)], BARE, 20),  # half of them
+        ([named("trend break", 90)], BARE, 28),
         ([named("phase shift", 14)], BARE, 9.2),  # five days train
         ([named("phase shift", 10)], BARE, 9),  # the least
         ([named("phase shift", 18)], BARE, 13.2),
@@ -45,7 +45,7 @@ def card(**days: int) -> dict[str, Any]:
         ([], card(a=40), 20),
         ([], card(a=400), 28),
         ([named("phase shift", 30, "b")], card(a=200), 16),
-        ([named("phase shift", 40), named("level shift", 30, "b")], BARE, 15),  # the newest
+        ([named("phase shift", 40), named("trend break", 30, "b")], BARE, 15),  # the newest
     ],
 )
 def test_the_pin(found: list[Named], champion: dict[str, Any], days: float) -> None:
@@ -61,9 +61,9 @@ def test_asked_again_a_challenger_of_another_course_is_the_same() -> None:
     assert pin(GATE, now=NOW + 6 * DAY, named=since, card=BARE) == first
 
 
-def test_a_challenger_is_told_of_daily_courses_alone() -> None:
-    """A shifted day is told, other changes are not; what the champion knew is told again."""
-    found = told([named("phase shift", 14), named("level shift", 10, "b")], card(c=90), until=NOW)
+def test_a_challenger_is_told_of_courses_alone() -> None:
+    """A shifted day is told, another trend is not; what the champion knew is told again."""
+    found = told([named("phase shift", 14), named("trend break", 10, "b")], card(c=90), until=NOW)
     assert found == {"a": NOW.floor("D") - 14 * DAY, "c": NOW.floor("D") - 90 * DAY}
 
 
