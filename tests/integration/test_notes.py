@@ -166,6 +166,22 @@ def test_a_converted_stretch_is_the_same_cleaned_at_once_or_anew(
     assert known[0].empty, "as of before the note nothing was known"
 
 
+def test_another_text_is_no_other_conversion(
+    store: Connection, counted: Callable[[str], str]
+) -> None:
+    """Stated again with another text the conversion stays known from when it was; withdrawn, it goes."""
+    name = counted("noted/w")
+    ledger.register_source(store, name, clock="wall", step_seconds=3600)
+    one = converting(name, "2018-02-14 06:00", "0.5", 3)
+    notes.annotate_one(store, one, **HOW)
+    told = []
+    for said in (one._replace(note="in kW"), one._replace(note="in kW", withdrawn=True)):
+        later = NOW + pd.Timedelta(days=len(told) + 1)
+        notes.annotate_one(store, said, now=later, rules=RULES)
+        told.append(kept.read(store, EVER, [name])["available_at"].tolist())
+    assert told == [[pd.Timestamp(NOW)], []]
+
+
 def test_until_further_notice(store: Connection, counted: Callable[[str], str]) -> None:
     """Without an end it holds for what comes; one that starts later says when it is over."""
     name = counted("noted/v")

@@ -66,11 +66,14 @@ def test_a_share_is_held_against_the_error_of_the_share_it_should_be() -> None:
 
 
 def test_a_share_of_all_is_not_certain() -> None:
-    """Days without a miss leave room for some; the more of them, the less."""
+    """Days without a miss leave room for some; the more of them, the less, and less than one miss."""
     few, many = covered([1.0] * 7).coverage_80, covered([1.0] * 28).coverage_80
     assert few is not None
     assert many is not None
     assert few.low < many.low < few.high == many.high == 1.0
+    one = covered([1.0] * 27 + [0.9]).coverage_80
+    assert one is not None
+    assert 0.8 < one.low < many.low
 
 
 def test_a_likely_loss_is_seen_before_a_sure_one() -> None:

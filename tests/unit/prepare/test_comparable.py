@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from horizonte.prepare.comparable import comparable, in_force, misread, replacements
+from horizonte.prepare.comparable import (
+    LOOKED_BACK,
+    comparable,
+    in_force,
+    misread,
+    replacements,
+)
 
 from .conftest import START
 
@@ -55,13 +61,15 @@ def test_an_annotation_is_in_force_from_when_it_is_known_until_it_is_withdrawn()
 
 
 def test_what_was_misread_says_nothing_of_a_model() -> None:
-    """From the change to the note, or to the stretch's end, for the series and those that read it."""
+    """From the change to the note, or to the last look back, for the series and those that read it."""
     rows = pd.DataFrame(
         [(u, START + h * HOUR) for u in ("s/x", "s/y", "s/z") for h in range(6)],
         columns=["unique_id", "cutoff"],
     )
     late = note("unit_changed", 1, known=4).assign(ends_at=START + 99 * HOUR)
-    for noted, hours in ((late, {1, 2, 3}), (note("unit_changed", 1, known=4), {1})):
+    ended = note("unit_changed", 1, known=4)  # forecasts after it looked back on it
+    gone = note("unit_changed", 1, known=999_999).assign(ends_at=START + 3 * HOUR - LOOKED_BACK)
+    for noted, hours in ((late, {1, 2, 3}), (ended, {1, 2, 3}), (gone, {1, 2})):
         found = rows[misread(rows, noted, reads={"s/y": ("s/x",), "s/z": ()})]
         assert set(found["unique_id"]) == {"s/x", "s/y"}
         assert set(found["cutoff"]) == {START + h * HOUR for h in hours}
