@@ -173,11 +173,11 @@ def _gated(job: Job, folder: Path, challenger: str) -> Promotion:
 
 def _kept(job: Job, pinned: Pinned, place: Workspace) -> None:
     """Push data and models, then commit: a commit never names what the bucket does not hold."""
-    if "pushed" not in job.done:
-        place.push()
-        job.note("pushed")
-    if "committed" in job.done:
+    if place.offered(job.done.get("committed", {}).get("commit")):
         return
+    place.push()
+    if "pushed" not in job.done:
+        job.note("pushed")
     metrics = place.metrics()
     commit = place.commit(_message(job, pinned), at=job.run.recorded_at)
     own = BRANCH.format(job.run.id)

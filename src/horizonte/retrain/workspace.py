@@ -88,6 +88,7 @@ class Workspace:
 
     def commit(self, message: str, *, at: datetime) -> str:
         """Commit every tracked change as of ``at`` and return its hash: the same each time."""
+        git(self.folder, "reset", "--quiet", "--soft", self.base)  # committed, then killed
         git(self.folder, "add", "--update")
         date = f"{int(at.timestamp())} +0000"
         env = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
@@ -98,6 +99,14 @@ class Workspace:
         """Put the commit on ``branch`` of the project; false where it cannot: checked out, moved on."""
         try:
             git(self.folder, "push", "--quiet", str(self.root), f"HEAD:refs/heads/{branch}")
+        except ServiceFault:
+            return False
+        return True
+
+    def offered(self, commit: str | None) -> bool:
+        """Return whether the project has ``commit``; one made elsewhere went with its checkout."""
+        try:
+            git(self.root, "cat-file", "-e", f"{commit}^{{commit}}")
         except ServiceFault:
             return False
         return True

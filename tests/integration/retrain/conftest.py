@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import psycopg
@@ -32,8 +33,8 @@ def git(root: Path, *arguments: str) -> str:
 
 
 @cache
-def _database(root: Path, env: tuple[tuple[str, str], ...]) -> str:
-    said = "from horizonte.embedded import services; print(services.endpoints().database)"
+def _endpoint(root: Path, env: tuple[tuple[str, str], ...], part: str) -> str:
+    said = f"from horizonte.embedded import services; print(services.endpoints().{part})"
     argv = [sys.executable, "-c", said]
     return subprocess.run(
         argv, cwd=root, env=dict(env), capture_output=True, text=True, check=True
@@ -66,7 +67,11 @@ class Place(Project):
 
     def database(self) -> str:
         """Return the address of the project's database."""
-        return _database(self.root, tuple(sorted(self.env.items())))
+        return _endpoint(self.root, tuple(sorted(self.env.items())), "database")
+
+    def bucket(self) -> str:
+        """Return the address of the project's bucket, with its keys."""
+        return _endpoint(self.root, tuple(sorted(self.env.items())), "s3.url()")
 
     def champion(self) -> str:
         """Return the version that serves."""
@@ -83,6 +88,15 @@ class Place(Project):
             ).fetchall()
         return [step for (step,) in rows]
 
+    def last(self, step: str) -> dict[str, Any]:
+        """Return the newest detail of ``step``, of whatever request."""
+        with self.connect() as conn:
+            row = conn.execute(
+                "SELECT detail FROM retrain_step WHERE step = %s ORDER BY id DESC LIMIT 1", (step,)
+            ).fetchone()
+        assert row is not None
+        return dict(row[0])
+
     def ask(self, why: str) -> int:
         """Queue a retraining."""
         with self.connect() as conn:
@@ -95,7 +109,7 @@ class Place(Project):
         return int(row[0])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A project whose champion knows only the naives, and whose next commit knows more."""
     root = tmp_path_factory.mktemp("retrained")

@@ -5,9 +5,39 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from horizonte import params
-from horizonte.retrain.workspace import Workspace
+from horizonte.retrain.workspace import Workspace, git
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"
+AT = datetime(2026, 3, 2, 5, tzinfo=UTC)
+
+
+def _workspace(folder: Path) -> Workspace:
+    """Return a clone, with a change, of a repository of one commit."""
+    root, clone = folder / "root", folder / "clone"
+    git(folder, "init", "--quiet", str(root))
+    (root / "params.yaml").write_text("a: 1\n")
+    git(root, "add", "params.yaml")
+    named = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    git(root, *named, "commit", "--quiet", "--message", "first")
+    git(folder, "clone", "--quiet", str(root), str(clone))
+    (clone / "params.yaml").write_text("a: 2\n")
+    return Workspace(root, clone, git(root, "rev-parse", "HEAD"))
+
+
+def test_a_commit_made_again_is_the_same(tmp_path: Path) -> None:
+    """A worker killed after the commit, before it said so, makes the same one again."""
+    place = _workspace(tmp_path)
+    assert place.commit("second", at=AT) == place.commit("second", at=AT)
+
+
+def test_a_commit_is_offered_once_the_project_has_it(tmp_path: Path) -> None:
+    """No commit, and one that only a clone has, are not in the project; one on a branch of it is."""
+    place = _workspace(tmp_path)
+    made = place.commit("second", at=AT)
+    assert not place.offered(None)
+    assert not place.offered(made)
+    assert place.offer("retrain/1")
+    assert place.offered(made)
 
 
 def test_a_pin_changes_two_lines_and_no_other_character(tmp_path: Path) -> None:
