@@ -19,8 +19,9 @@ from horizonte.loop.gather import Rows, Standing
 from horizonte.model import metrics
 from horizonte.model.forecaster import Forecaster
 from horizonte.monitor import decision, weeks
+from horizonte.monitor.courses import learnable
 from horizonte.monitor.evidence import Evidence, Named
-from horizonte.monitor.findings import LASTING, UNIT
+from horizonte.monitor.findings import UNIT
 from horizonte.monitor.triggers import AGE
 from horizonte.policy import Policy
 from horizonte.prepare.comparable import misread
@@ -48,7 +49,6 @@ class Loop:
     firing: frozenset[str] = frozenset()
     noting: bool = False  # whether a person writes the note that a verdict asked for a week before
     unit: Named | None = None
-    first: dict[str, list[pd.Timestamp]] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
     scored: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=weeks.KEY + weeks.VALUES)
@@ -65,10 +65,10 @@ class Loop:
         self.unit = next((f for f in evidence.findings if f.name == UNIT), None)
         decided = decision.decide(evidence, self.policy)
         self._note(evidence, decided, moment)
-        named = self._first(evidence)
         if decided.action == "keep":
             return moment.model
         played.asked.append((now, decided.action))
+        named = learnable(evidence)
         pin = told.pin(self.policy.gate, now=now, named=named, card=self.card)
         since = told.told(named, self.card, until=pin).get(UNIQUE_ID)
         challenger = self._challenger(moment, decided.action, pin, since=since)
@@ -101,16 +101,6 @@ class Loop:
         converts = {"kind": "unit_changed", "factor": unit.factor, "offset": unit.offset}
         moment.player.note(stretch | converts | {"available_at": moment.now})
 
-    def _first(self, evidence: Evidence) -> list[Named]:
-        """Return what is named, since when it was first: as ``retrainings.named``."""
-        out = []
-        for f in evidence.findings:
-            known = self.first.setdefault(f.name, [])
-            known.append(pd.Timestamp(f.since))
-            since = min(s for s in known if s > known[-1] - LASTING)
-            out.append(Named(f.unique_id, f.name, since.isoformat(), f.size))
-        return out
-
     def _gate(self, moment: Moment, pin: pd.Timestamp, challenger: Forecaster) -> bool:
         player, now = moment.player, moment.now
         days = pd.date_range(pin, now - 2 * DAY, freq="D")
@@ -134,7 +124,8 @@ class Loop:
         statuses = weigh.statuses(seen.pairs)
         asked = decision.asked(self.before, self.policy) if self.before else {}
         moment.played.named += [(moment.now, found.name) for found in seen.found]
-        return weigh.evidence(standing, rows, seen, statuses=statuses, asked=asked)
+        courses = self.before.courses if self.before else ()
+        return weigh.evidence(standing, rows, seen, statuses=statuses, asked=asked, courses=courses)
 
     def _note(self, evidence: Evidence, decided: decision.Decision, moment: Moment) -> None:
         fired = {*decided.triggers, *(f.name for f in evidence.findings)} - {AGE}  # due, no alarm

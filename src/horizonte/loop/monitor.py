@@ -62,7 +62,12 @@ def run(conn: Connection, *, root: Path, bucket: Callable[[], Bucket]) -> Outcom
         folder = root / pages.FOLDER / f"{standing.as_of:%Y-%m-%d}"
         drawn = pages.draw(seen, folder)
         evidence = weigh.evidence(
-            standing, rows, seen, statuses=weigh.statuses(drawn.pairs), asked=_asked(before)
+            standing,
+            rows,
+            seen,
+            statuses=weigh.statuses(drawn.pairs),
+            asked=_asked(before),
+            courses=Evidence.from_json(before.evidence).courses if before else (),
         )
         decision = decide(evidence, policy)
         findings = list(_findings(seen))

@@ -16,6 +16,7 @@ from horizonte.loop.gather import REFERENCE, Rows, Standing
 from horizonte.model import metrics
 from horizonte.model.ensemble import NAME
 from horizonte.monitor import detect, levels, weeks
+from horizonte.monitor.courses import remembered
 from horizonte.monitor.evidence import (
     Asked,
     Drift,
@@ -101,8 +102,13 @@ def evidence(
     *,
     statuses: Mapping[tuple[Kind, str], Status],
     asked: Mapping[str, Asked],
+    courses: Sequence[Named] = (),
 ) -> Evidence:
-    """Return all that the decision reads; ``statuses`` are what the pages show of each column."""
+    """Return all that the decision reads; ``statuses`` are what the pages show of each column.
+
+    ``asked`` and ``courses`` are those that the evidence before leaves.
+    """
+    findings = tuple(_named(f, standing, rows) for f in seen.found)
     trained = pd.Timestamp(standing.card["data_as_of"])
     return Evidence(
         model_version=standing.version,
@@ -118,7 +124,7 @@ def evidence(
             )
             for (kind, name), status in statuses.items()
         ),
-        findings=tuple(_named(f, standing, rows) for f in seen.found),
+        findings=findings,
         annotated=_annotated(standing, rows),
         retrainings=tuple(
             Retraining(action, days, ended or "waiting")  # type: ignore[arg-type]
@@ -126,6 +132,7 @@ def evidence(
         ),
         asked=dict(asked),
         told=_told(standing),
+        courses=remembered(findings, courses, as_of=standing.as_of),
     )
 
 

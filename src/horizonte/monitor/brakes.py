@@ -92,12 +92,14 @@ def judged(target: Target, policy: Brakes) -> bool:
 
 def _recent(trigger: Trigger, evidence: Evidence, policy: Brakes) -> bool:
     """Return whether what changed is too recent: some days after it train, later ones judge."""
-    now = pd.Timestamp(evidence.as_of)
+    now, course = pd.Timestamp(evidence.as_of), policy.learn_course or policy.learn
+    age = courses.strange(evidence).get(trigger.unique_id)
+    if age is not None:
+        return age < course
     return any(
         f.unique_id == trigger.unique_id
         and f.name not in MENDED
-        and now - pd.Timestamp(f.since)
-        < ((policy.learn_course or policy.learn) if f.name in COURSE else policy.learn)
+        and now - pd.Timestamp(f.since) < (course if f.name in COURSE else policy.learn)
         for f in evidence.findings
     )
 

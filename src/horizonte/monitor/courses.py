@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
-from horizonte.monitor.evidence import Evidence
+from horizonte.monitor.evidence import Evidence, Named
 from horizonte.monitor.findings import COURSE, LASTING
+
+
+def remembered(
+    findings: Iterable[Named], before: Iterable[Named], *, as_of: pd.Timestamp
+) -> tuple[Named, ...]:
+    """Return the courses of another kind that are named now, and those named ``before`` and lately.
+
+    What lasts becomes the usual: it is then seen to begin later, or as something else. So a course
+    began when it was first named, and is remembered for ``LASTING``.
+    """
+    lately = {f.unique_id: f for f in before if as_of - pd.Timestamp(f.since) < LASTING}
+    now = {f.unique_id: f for f in findings if f.name in COURSE}
+    for unique_id, first in ((f.unique_id, f) for f in before):
+        found = now.get(unique_id)
+        if found is not None and _same(first, found):
+            now[unique_id] = first
+    return tuple(found for _, found in sorted((lately | now).items()))
 
 
 def strange(evidence: Evidence) -> dict[str, pd.Timedelta]:
     """Return for how long each target has had a course that the champion does not know.
 
-    One that is named within ``LASTING`` of what it was told is that one, seen to begin later.
-    Evidence from before fits were told of anything has none.
+    One that is named within ``LASTING`` of what it was told is that one. Evidence from before fits
+    were told of anything has none.
     """
-    if evidence.told is None:
-        return {}
     targets, now = {t.unique_id for t in evidence.targets}, pd.Timestamp(evidence.as_of)
     out = {}
-    for f in evidence.findings:
+    for f in evidence.courses:
         since, told = pd.Timestamp(f.since), evidence.told.get(f.unique_id)
         unknown = told is None or since > pd.Timestamp(told.since) + LASTING
-        if f.name in COURSE and f.unique_id in targets and unknown:
+        if f.unique_id in targets and unknown:
             out[f.unique_id] = now - since
     return out
 
@@ -29,3 +46,13 @@ def strange(evidence: Evidence) -> dict[str, pd.Timedelta]:
 def young(evidence: Evidence) -> set[str]:
     """Return the targets whose strange course is so new that each week tells much more of it."""
     return {unique_id for unique_id, age in strange(evidence).items() if age < LASTING}
+
+
+def learnable(evidence: Evidence) -> list[Named]:
+    """Return what a challenger may learn or must wait for: courses since their first day, the rest as named."""
+    return [*evidence.courses, *(f for f in evidence.findings if f.name not in COURSE)]
+
+
+def _same(first: Named, found: Named) -> bool:
+    later = pd.Timestamp(found.since) - pd.Timestamp(first.since)
+    return pd.Timedelta(0) <= later <= LASTING

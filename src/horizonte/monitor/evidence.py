@@ -96,7 +96,8 @@ class Evidence:
     ``serving_days`` counts from the promotion, ``known_days`` from the newest data that the
     champion was trained on. ``annotated`` series have an annotation in force now. ``asked`` are
     triggers that already asked for an action and have not fallen back since. ``told`` are
-    series whose course is another, as the champion's fits were told.
+    series whose course is another, as the champion's fits were told; ``courses`` what was
+    named of that kind now or lately, since when it was first.
     """
 
     model_version: str
@@ -109,7 +110,8 @@ class Evidence:
     annotated: tuple[str, ...] = ()
     retrainings: tuple[Retraining, ...] = ()
     asked: Annotated[dict[str, Asked], BeforeValidator(_whole)] = field(default_factory=dict)
-    told: dict[str, Told] | None = None  # None: of an older row, which knows of no such thing
+    told: dict[str, Told] = field(default_factory=dict)
+    courses: tuple[Named, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the evidence as JSON holds it."""

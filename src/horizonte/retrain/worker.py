@@ -18,8 +18,8 @@ import psycopg
 from horizonte import paths, policy
 from horizonte.embedded import services
 from horizonte.errors import Fault, StoreFault
-from horizonte.monitor.evidence import Named
-from horizonte.monitor.findings import LASTING
+from horizonte.monitor.courses import learnable
+from horizonte.monitor.evidence import Evidence, Named
 from horizonte.pipeline import files
 from horizonte.policy import Policy
 from horizonte.retrain import recalibrate
@@ -31,7 +31,7 @@ from horizonte.retrain.workspace import Workspace
 from horizonte.serve import folder as model_folder
 from horizonte.serve import published
 from horizonte.serve.vintages import database_now
-from horizonte.store import gates, promotions, retrainings
+from horizonte.store import gates, promotions, retrainings, verdicts
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import Promotion
 from horizonte.store.retrainings import Run, Step
@@ -108,10 +108,16 @@ def _pinned(job: Job) -> Pinned:
             _champion(job),
             root=job.root,
             gate=job.policy.gate,
-            named=[Named(*r) for r in retrainings.named(job.conn, job.run, lasting=LASTING)],
+            named=_named(job),
         )
         job.note("pinned", **found.as_json())
     return Pinned.of(job.done["pinned"])
+
+
+def _named(job: Job) -> list[Named]:
+    """Return what was noticed by the verdict that asked, or by the newest one before a request by hand."""
+    said = verdicts.known_at(job.conn, job.run.verdict_id, at=job.run.recorded_at)
+    return [] if said is None else learnable(Evidence.from_json(said.evidence))
 
 
 def _trained(job: Job, pinned: Pinned, place: Workspace) -> str:

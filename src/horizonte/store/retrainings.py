@@ -103,24 +103,6 @@ def done(conn: Connection, run_id: int) -> dict[str, dict[str, Any]]:
     return dict(rows)
 
 
-def named(conn: Connection, run: Run, *, lasting: pd.Timedelta) -> Sequence[tuple[str, str, str]]:
-    """Return what was noticed by the verdict that asked for ``run``, or the newest one before it.
-
-    (unique_id, name, since as ISO-8601), since as when it was first named: what lasts becomes the
-    usual, and is then seen to begin later, by less than ``lasting``.
-    """
-    rows = conn.execute(
-        """SELECT f.unique_id, f.name, min(e.since) FROM finding AS f
-           JOIN finding AS e ON (e.unique_id, e.name) = (f.unique_id, f.name)
-               AND e.verdict_id <= f.verdict_id AND e.since > f.since - %(lasting)s
-           WHERE f.verdict_id = coalesce(%(verdict)s, (SELECT max(id) FROM verdict
-                                                       WHERE recorded_at <= %(at)s))
-           GROUP BY 1, 2 ORDER BY 1, 2""",
-        {"lasting": lasting, "verdict": run.verdict_id, "at": run.recorded_at},
-    ).fetchall()
-    return [(unique_id, name, since.isoformat()) for unique_id, name, since in rows]
-
-
 def times(conn: Connection, run_id: int, step: Step) -> int:
     """Return how often ``run_id`` has come to ``step``."""
     row = conn.execute(

@@ -78,6 +78,12 @@ def get(conn: Connection, number: int) -> Verdict:
     return found
 
 
+def known_at(conn: Connection, number: int | None, *, at: datetime) -> Verdict | None:
+    """Return verdict ``number``, or without one the newest that was recorded by ``at``."""
+    with conn.cursor(row_factory=class_row(Verdict)) as cursor:
+        return cursor.execute(_KNOWN, {"number": number, "at": at}).fetchone()
+
+
 def listed(conn: Connection, limit: int) -> pd.DataFrame:
     """Return the newest verdicts without their evidence, newest first."""
     return read_frame(
@@ -106,6 +112,8 @@ def instants(conn: Connection, limit: int = 10) -> list[pd.Timestamp]:
 
 _LATEST = """SELECT * FROM verdict
     WHERE %(version)s::text IS NULL OR model_version = %(version)s ORDER BY id DESC LIMIT 1"""
+_KNOWN = """SELECT * FROM verdict WHERE CASE WHEN %(number)s::bigint IS NULL THEN recorded_at <= %(at)s
+    ELSE id = %(number)s END ORDER BY id DESC LIMIT 1"""
 _ADD = """INSERT INTO verdict (model_version, as_of, action, triggers, brakes, sentence_en,
         sentence_pt, evidence, policy, report)
     VALUES (%(model_version)s, %(as_of)s, %(action)s, %(triggers)s, %(brakes)s, %(sentence_en)s,

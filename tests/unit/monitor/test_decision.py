@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from horizonte import policy as policies
 from horizonte.monitor import brakes, triggers
+from horizonte.monitor.courses import remembered
 from horizonte.monitor.decision import Decision, asked, decide
 from horizonte.monitor.evidence import (
     Asked,
@@ -65,7 +66,7 @@ AGO = {
     "skill decay: b": Asked(4.9, _WHEN, _WHEN),
 }
 DECAYED = replace(GOOD, unique_id="b", window=window(0.9), half=window(0.9), reads=())
-OTHER = replace(CALM, targets=(GOOD, DECAYED), findings=COURSE)
+OTHER = replace(CALM, targets=(GOOD, DECAYED), courses=COURSE)
 LEARN = ("retrain", ("briefly learnt: a",), ())
 
 
@@ -190,36 +191,36 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
             ("too few rows: skill decay: a",),
         ),
         # another course, which fits are told of
-        (replace(CALM, findings=COURSE), "retrain", ("another course: a",), ()),
+        (replace(CALM, courses=COURSE), "retrain", ("another course: a",), ()),
         (
-            replace(CALM, findings=(Named("a", "level shift", SINCE),)),
+            replace(CALM, courses=(Named("a", "level shift", SINCE),)),
             "retrain",
             ("another course: a",),
             (),
         ),
-        (replace(CALM, findings=COURSE, told=None), "keep", (), ()),  # a row of old
+        (replace(CALM, findings=COURSE), "keep", (), ()),  # a row of old
         (
-            replace(CALM, findings=(Named("a", "phase shift", "2026-02-20T00:00:00+00:00"),)),
+            replace(CALM, courses=(Named("a", "phase shift", "2026-02-20T00:00:00+00:00"),)),
             "keep",
             ("another course: a",),
             ("too recent: another course: a",),
         ),
-        (replace(CALM, findings=(Named("t", "phase shift", SINCE),)), "keep", (), ()),  # an input
-        (replace(CALM, findings=COURSE, told={"a": Told(SINCE, 40.0)}), "keep", (), ()),
+        (replace(CALM, courses=(Named("t", "phase shift", SINCE),)), "keep", (), ()),  # an input
+        (replace(CALM, courses=COURSE, told={"a": Told(SINCE, 40.0)}), "keep", (), ()),
         (  # what lasts is seen to begin later, and is the same
-            replace(CALM, findings=COURSE, told={"a": Told("2026-01-25T00:00:00+00:00", 40.0)}),
+            replace(CALM, courses=COURSE, told={"a": Told("2026-01-25T00:00:00+00:00", 40.0)}),
             "keep",
             (),
             (),
         ),
         (
-            replace(CALM, findings=COURSE, told={"a": Told("2025-01-25T00:00:00+00:00", 40.0)}),
+            replace(CALM, courses=COURSE, told={"a": Told("2025-01-25T00:00:00+00:00", 40.0)}),
             "retrain",
             ("another course: a",),
             (),
         ),
         (
-            replace(CALM, findings=COURSE, retrainings=LAST_WEEK, asked=AGO),
+            replace(CALM, courses=COURSE, retrainings=LAST_WEEK, asked=AGO),
             "retrain",  # a week more judges
             ("another course: a",),
             (),
@@ -231,13 +232,13 @@ LEARN = ("retrain", ("briefly learnt: a",), ())
             ("asked before: skill decay: b",),
         ),
         (
-            replace(CALM, findings=LONG, retrainings=LAST_WEEK, asked=AGO),
+            replace(CALM, courses=LONG, retrainings=LAST_WEEK, asked=AGO),
             "keep",
             ("another course: a",),
             ("asked before: another course: a",),
         ),
         (
-            replace(CALM, findings=COURSE, retrainings=(Retraining("retrain", 7.0, "promoted"),)),
+            replace(CALM, courses=COURSE, retrainings=(Retraining("retrain", 7.0, "promoted"),)),
             "keep",
             ("another course: a",),
             ("cool-down",),
@@ -388,6 +389,22 @@ def test_a_course_that_is_briefly_learnt_is_said() -> None:
     assert "só 7 dias do novo curso de a" in found.sentence_pt
 
 
+def test_a_course_is_remembered_from_its_first_day() -> None:
+    """Seen to begin later or as something else it is the same; after four weeks, or begun anew, not."""
+    now = pd.Timestamp(CALM.as_of)
+
+    def phase(days: int, name: str = "phase shift") -> Named:
+        return Named("a", name, (now - pd.Timedelta(days=days)).isoformat())
+
+    assert remembered([phase(10)], [], as_of=now) == (phase(10),)
+    assert remembered([phase(10)], [phase(25)], as_of=now) == (phase(25),)
+    assert remembered([phase(30)], [phase(50)], as_of=now) == (phase(50),)
+    assert remembered([phase(20, "variance change")], [phase(20)], as_of=now) == (phase(20),)
+    assert remembered([], [phase(29)], as_of=now) == ()
+    assert remembered([phase(5)], [phase(60)], as_of=now) == (phase(5),)
+    assert remembered([phase(20, "variance change")], [], as_of=now) == ()
+
+
 reals = st.floats(allow_nan=False, allow_infinity=False)
 some = st.floats(min_value=0, max_value=2)
 estimates = st.none() | st.builds(
@@ -445,7 +462,10 @@ evidences = st.builds(
         st.builds(Asked, some, st.just(CALM.as_of), st.just(CALM.as_of)),
         max_size=2,
     ),
-    st.none() | st.dictionaries(names, st.builds(Told, st.just(CALM.as_of), reals), max_size=2),
+    st.dictionaries(names, st.builds(Told, st.just(CALM.as_of), reals), max_size=2),
+    st.lists(st.builds(Named, names, st.just("phase shift"), st.just(SINCE)), max_size=2).map(
+        tuple
+    ),
 )
 
 
