@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -33,7 +33,7 @@ class Pinned:
     base: str
     branch: str
     days: int  # after it, for the gate
-    changed: dict[str, str]  # series → since when its course is another, ISO-8601
+    changed: dict[str, str] = field(default_factory=dict)  # since when courses are others, ISO-8601
 
     def as_json(self) -> dict[str, Any]:
         """Return the pin as the ledger keeps it."""
@@ -42,8 +42,7 @@ class Pinned:
     @classmethod
     def of(cls, stored: dict[str, Any]) -> Self:
         """Return what ``as_json`` gave."""
-        own = {"changed": {}} | stored | {"as_of": datetime.fromisoformat(stored["as_of"])}
-        return cls(**own)
+        return cls(**stored | {"as_of": datetime.fromisoformat(stored["as_of"])})
 
 
 def pin(
