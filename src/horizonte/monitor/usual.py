@@ -63,10 +63,11 @@ def calendar(days: Days, rows: int | None = None) -> Reals:
 
 
 def fit(y: Reals, x: Reals) -> Usual | None:
-    """Return what is usual of ``y`` given the regressors ``x``; None where too little varies."""
+    """Return what is usual of ``y`` given the regressors ``x``; None where too little is known or varies."""
     known = np.isfinite(y)
-    if known.sum() < 3 * x.shape[1] + ORDER:
-        return None
+    least = 3 * x.shape[1] + ORDER
+    if known.sum() < least or (known[1:] & known[:-1]).sum() < least:
+        return None  # days without neighbours say nothing of a memory
     start = least_squares(x[known], y[known])
     rest = y - x @ start
     if not np.nanstd(rest) > 1e-9 * (1 + np.nanmax(np.abs(y))):

@@ -37,3 +37,10 @@ def test_without_noise_the_last_day_says_it_all() -> None:
     assert found is not None
     assert len(found.poly) == 2
     assert abs(found.poly[1] + 0.8) < 0.08
+
+
+def test_days_without_neighbours_say_nothing() -> None:
+    """Where only every other day is known nothing is usual, and nothing fails."""
+    y = weather(1, 0.5)
+    y[::2] = np.nan
+    assert usual.fit(y, np.ones((len(y), 1))) is None
