@@ -22,7 +22,7 @@ from horizonte.loop.pages import Drawn
 from horizonte.loop.weigh import Weighed
 from horizonte.monitor import words
 from horizonte.monitor.decision import Decision, asked, decide
-from horizonte.monitor.evidence import Asked, Evidence
+from horizonte.monitor.evidence import Evidence
 from horizonte.monitor.findings import Found
 from horizonte.policy import Policy
 from horizonte.serve.bucket import Bucket
@@ -61,13 +61,14 @@ def run(conn: Connection, *, root: Path, bucket: Callable[[], Bucket]) -> Outcom
             return Outcome(before, new=False, scores=0)
         folder = root / pages.FOLDER / f"{standing.as_of:%Y-%m-%d}"
         drawn = pages.draw(seen, folder)
+        last = Evidence.from_json(before.evidence) if before else None
         evidence = weigh.evidence(
             standing,
             rows,
             seen,
             statuses=weigh.statuses(drawn.pairs),
-            asked=_asked(before),
-            courses=Evidence.from_json(before.evidence).courses if before else (),
+            asked=asked(last, policies.parse(before.policy)) if before and last else {},
+            courses=last.courses if last else (),
         )
         decision = decide(evidence, policy)
         findings = list(_findings(seen))
@@ -109,12 +110,6 @@ def _same(before: Verdict, standing: Standing, policy: Policy, *, found: Sequenc
     told = [(f["unique_id"], f["name"]) for f in before.evidence["findings"]]
     named = told == [(f.unique_id, f.name) for f in found]  # a note can end what was found
     return known and named and before.policy == policy.model_dump(mode="json")
-
-
-def _asked(before: Verdict | None) -> dict[str, Asked]:
-    if before is None:
-        return {}
-    return asked(Evidence.from_json(before.evidence), policies.parse(before.policy))
 
 
 def _findings(seen: Weighed) -> Iterator[dict[str, Any]]:

@@ -20,10 +20,10 @@ def remembered(
     """
     lately = {f.unique_id: f for f in before if as_of - pd.Timestamp(f.since) < LASTING}
     now = {f.unique_id: f for f in findings if f.name in COURSE}
-    for unique_id, first in ((f.unique_id, f) for f in before):
-        found = now.get(unique_id)
+    for first in before:
+        found = now.get(first.unique_id)
         if found is not None and _same(first, found):
-            now[unique_id] = first
+            now[first.unique_id] = first
     return tuple(found for _, found in sorted((lately | now).items()))
 
 
@@ -36,11 +36,16 @@ def strange(evidence: Evidence) -> dict[str, pd.Timedelta]:
     targets, now = {t.unique_id for t in evidence.targets}, pd.Timestamp(evidence.as_of)
     out = {}
     for f in evidence.courses:
-        since, told = pd.Timestamp(f.since), evidence.told.get(f.unique_id)
-        unknown = told is None or since > pd.Timestamp(told.since) + LASTING
-        if f.unique_id in targets and unknown:
-            out[f.unique_id] = now - since
+        told = evidence.told.get(f.unique_id)
+        since = None if told is None else pd.Timestamp(told.since)
+        if f.unique_id in targets and unknown(f, since):
+            out[f.unique_id] = now - pd.Timestamp(f.since)
     return out
+
+
+def unknown(course: Named, told: pd.Timestamp | None) -> bool:
+    """Return whether ``course`` is another than the one since ``told``, if fits were told of any."""
+    return told is None or pd.Timestamp(course.since) > told + LASTING
 
 
 def young(evidence: Evidence) -> set[str]:

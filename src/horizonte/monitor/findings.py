@@ -18,13 +18,8 @@ MISSING, STUCK, UNIT, LEVEL, TREND, VARIANCE, PHASE, DECAY = NAMES = (
     "slow decay",
 )
 MENDED = (MISSING, STUCK, UNIT)  # at the source: no model learns them
-COURSE = (
-    PHASE,
-    LEVEL,
-)  # another course of the day, or level: fits that are told of it learn it in days
-LASTING = pd.Timedelta(
-    days=28
-)  # within which one of the same name is the same, seen to begin later
+COURSE = (PHASE, LEVEL)  # another course: fits that are told of it learn it in days
+LASTING = pd.Timedelta(days=28)  # within which a course is the same, seen to begin later
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from horizonte.monitor.courses import unknown
 from horizonte.monitor.evidence import Named
-from horizonte.monitor.findings import COURSE, LASTING, MENDED
+from horizonte.monitor.findings import COURSE, MENDED
 from horizonte.policy import Gate
 
 DAY = pd.Timedelta(days=1)
@@ -29,13 +30,10 @@ def told(
     return before | {
         f.unique_id: pd.Timestamp(f.since)
         for f in named
-        if f.name in COURSE and _strange(f, before) and pd.Timestamp(f.since) < until
+        if f.name in COURSE
+        and unknown(f, before.get(f.unique_id))
+        and pd.Timestamp(f.since) < until
     }
-
-
-def _strange(named: Named, before: Mapping[str, pd.Timestamp]) -> bool:
-    told = before.get(named.unique_id)
-    return told is None or pd.Timestamp(named.since) > told + LASTING
 
 
 def known(card: Mapping[str, Any]) -> dict[str, pd.Timestamp]:
@@ -59,7 +57,7 @@ def pin(
     found = [(at, False) for at in before.values()]
     for f in named:
         if f.name not in MENDED and pd.Timestamp(f.since) < now:
-            quickly = f.name in COURSE and _strange(f, before)
+            quickly = f.name in COURSE and unknown(f, before.get(f.unique_id))
             found.append((pd.Timestamp(f.since), quickly))
     newest, quickly = max(found, default=(None, False))
     if newest is None:
