@@ -72,7 +72,9 @@ def weigh(standing: Standing, rows: Rows, *, root: Path, policy: Policy) -> Weig
     found = detect.detect(
         in_own_unit(rows.values, rows.noted, column="y_raw"),
         said.assign(residual=said["y"] - said["mean"])[["unique_id", "cutoff", "ds", "residual"]],
-        series=standing.series,
+        series=standing.series.assign(
+            learnt=standing.series["unique_id"].map(known(standing.card))
+        ),
         now=standing.now,
         policy=policy.monitor,
     )

@@ -36,6 +36,7 @@ class Days:
     weekday: NDArray[np.int64]
     season: Reals  # years since the first row, one turn a year
     free: Flags  # holidays
+    learnt: int = 0  # the first whole row of a course that fits know, which is as usual as any
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -66,8 +67,9 @@ class Days:
 def days(rows: pd.DataFrame, meta: Mapping[str, Any], *, now: pd.Timestamp) -> Days | None:
     """Return the whole days of one series' PREPARED ``rows`` that could be known ``now``.
 
-    ``meta`` is its SERIES row. Rows may come in any order and twice (the last one counts). None
-    where there is not one whole day.
+    ``meta`` is its SERIES row, with ``learnt`` where fits were told since when its course is
+    another. Rows may come in any order and twice (the last one counts). None where there is not
+    one whole day.
     """
     step = freq.step(str(meta["freq"]))
     lag = pd.Timedelta(seconds=float(meta["publication_lag_seconds"]))
@@ -94,6 +96,7 @@ def days(rows: pd.DataFrame, meta: Mapping[str, Any], *, now: pd.Timestamp) -> D
         weekday=index.weekday.to_numpy().astype(np.int64),
         season=((index - first) / pd.Timedelta(days=365.2425)).to_numpy(float),
         free=_free(index, meta["holidays"]),
+        learnt=_learnt(index, meta),
     )
 
 
@@ -121,6 +124,15 @@ def _whole(x: Reals) -> Reals:
     """Return ``x`` with the days that are known too little left out."""
     poor = np.isfinite(x).mean(axis=1) < WHOLE
     return np.where(poor[:, None], np.nan, x)
+
+
+def _learnt(index: pd.DatetimeIndex, meta: Mapping[str, Any]) -> int:
+    """Return the first row that began after what fits were told of."""
+    since = meta.get("learnt")
+    if since is None or pd.isna(since):
+        return 0
+    local = pd.Timestamp(since).tz_convert(str(meta["zone"])).tz_localize(None)
+    return int(index.searchsorted(local, side="right"))
 
 
 def _free(index: pd.DatetimeIndex, calendar: object) -> Flags:

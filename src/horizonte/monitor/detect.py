@@ -25,9 +25,10 @@ def detect(
     """Return what happened lately to each series, at most one thing each; never raises for poor data.
 
     ``values`` are PREPARED rows in any order (of repeated ones the last counts), ``residuals``
-    (unique_id, cutoff, ds, residual) of forecasts, maybe none, ``series`` SERIES rows, ``now`` the
-    clock of each series' source: rows that could not be known by then are not looked at. Series
-    that are known ahead are calendars, not measurements, and are left out.
+    (unique_id, cutoff, ds, residual) of forecasts, maybe none, ``series`` SERIES rows (with
+    ``learnt``, where fits were told since when a course is another: what has been learnt is not
+    named again), ``now`` the clock of each series' source: rows that could not be known by then
+    are not looked at. Series that are known ahead are calendars, not measurements, and are left out.
     """
     found = []
     rows, errors = _by_series(values), _by_series(residuals)

@@ -61,7 +61,8 @@ def name(seen: Seen, *, unit: str) -> Named | None:
         return Named(told, np.inf)
     candidates = [c for c in (_moved(seen), _noisy(seen)) if c is not None]
     candidates += _gradual(seen, steps) if levels else []
-    ordered = sorted(candidates, key=_explained, reverse=True)
+    worth = [c for c in candidates if _explained(c) > 0]  # more than nothing explains
+    ordered = sorted(worth, key=_explained, reverse=True)
     if not ordered:
         return None
     margin = _explained(ordered[0]) - _explained(ordered[1]) if len(ordered) > 1 else np.inf

@@ -41,16 +41,21 @@ class Moved:
 
 
 def profile(days: Days) -> Profile:
-    """Return the profile of each day, from days before it alone; the row after the last is known too."""
+    """Return the profile of each day, from days before it alone; the row after the last is known too.
+
+    Of a day of a course that was learnt, earlier days of that course alone say what is usual.
+    """
     padded = np.vstack((days.x, np.full((1, days.cells), np.nan)))
     total, count = np.zeros_like(padded), np.zeros_like(padded)
     for week in range(1, WEEKS + 1):
         back = 7 * week
         if back < len(padded):
             known = np.isfinite(padded[:-back])
+            known[max(0, days.learnt - back) : days.learnt] = False
             total[back:] += np.where(known, padded[:-back], 0.0)
             count[back:] += known
     usual = np.divide(total, count, out=np.full_like(padded, np.nan), where=count >= 2)
+    usual[max(0, days.learnt - 1) : days.learnt] = np.nan  # a day of both courses
     rest = days.x - usual[:-1]
     return Profile(usual, rest if days.cells == 1 else _centred(rest))
 

@@ -7,13 +7,15 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from horizonte.monitor import profile, shapes
 from horizonte.monitor.days import Days
 from horizonte.monitor.shapes import Alarm, Bank
-from horizonte.monitor.usual import Usual, calendar, fir, fit
+from horizonte.monitor.usual import Usual, calendar, fir, fit, least_squares
 
 Reals = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 REACH, SHORT = shapes.REACH, 28  # days in which a change is looked for; of a short history
 LONG = 400  # days of history that are no short one
 LEAST = 42  # days of reference
@@ -72,18 +74,45 @@ def reference(days: int) -> tuple[int, int]:
     return max(end, 0), reach
 
 
-def track(name: str, y: Reals, days: Days) -> Track | None:
-    """Return the track of ``y`` over ``days``; None where the past says nothing."""
+def track(name: str, y: Reals, days: Days, *, learnt: int = 0) -> Track | None:
+    """Return the track of ``y`` over ``days``; None where the past says nothing.
+
+    From row ``learnt`` on (0: none) another level is as usual as the one before.
+    """
     end, reach = reference(len(days))
     if end < LEAST:
         return None
     x = calendar(days, end)
+    long = 0 < learnt <= end - LEAST
+    x = np.column_stack((x, _from(learnt, len(x)))) if long else x
     usual = fit(y[:end], x[:end])
     if usual is None:
         return None
+    if learnt and not long:
+        x, usual = _stepped(y, x, usual, at=learnt)
     bank = Bank.of(usual.poly, shapes.kinds(ramps=reach == REACH), reach)
     own = shapes.own(usual.innovations(y[:end], x[:end]), bank)
     return Track(name, y, x, usual, bank, own, end)
+
+
+def _from(row: int, rows: int) -> Reals:
+    return (np.arange(rows) >= row).astype(float)
+
+
+def _stepped(y: Reals, x: Reals, usual: Usual, *, at: int) -> tuple[Reals, Usual]:
+    """Return ``x`` and ``usual`` with a step at row ``at``, as all days since then say.
+
+    It may have begun within the row before: that one has a step of its own.
+    """
+    steps = np.column_stack((_from(at - 1, len(y)), _from(at, len(y))))
+    fresh, heard = usual.innovations(y, x), fir(usual.poly, steps)
+    use = np.isfinite(fresh) & (_from(at - 1, len(y)) > 0)
+    if not use[at:].any():
+        return x, usual
+    size = least_squares(heard[use], fresh[use]) * usual.sigma
+    unsure = np.linalg.pinv(heard[use].T @ heard[use])
+    spread = block_diag(usual.spread, unsure)
+    return np.column_stack((x, steps)), replace(usual, beta=np.r_[usual.beta, size], spread=spread)
 
 
 def level(days: Days, found: profile.Profile) -> tuple[Track | None, bool]:
@@ -93,12 +122,12 @@ def level(days: Days, found: profile.Profile) -> tuple[Track | None, bool]:
     """
     y = daily(days, found)
     end, _ = reference(len(days))
-    plain = track("level", y, days)
+    plain = track("level", y, days, learnt=days.learnt)
     if plain is None or not (np.nanmin(y[:end]) > 0):
         return plain, False
     floor = 1e-3 * float(np.nanmin(y[:end]))
     logs = np.log(np.maximum(y, floor), out=np.full(len(y), np.nan), where=np.isfinite(y))
-    curved = track("level", logs, days)
+    curved = track("level", logs, days, learnt=days.learnt)
     if curved is None:
         return plain, False
     better = np.log(plain.usual.sigma) - np.log(curved.usual.sigma) - np.nanmean(logs[:end]) > 0
@@ -137,9 +166,19 @@ def gain(days: Days) -> Track | None:
     if days.cells < MANY:
         return None
     end, _ = reference(len(days))
+    before = np.arange(len(days)) < days.learnt
+    shape = np.where(before[:, None], _shape(days, before, end), _shape(days, ~before, end))
+    shape[max(0, days.learnt - 1) : days.learnt] = np.nan  # a day of both courses
+    slope = _slope(shape, days.x)
+    spread = 1.4826 * np.nanmedian(np.abs(slope[:end] - 1)) if np.isfinite(slope[:end]).any() else 9
+    return track("gain", slope, days) if spread < 1 else None
+
+
+def _shape(days: Days, rows: Flags, end: int) -> Reals:
+    """Return each day's usual cells: the mean of its weekday among ``rows`` of the first ``end``."""
     usual = np.full((7, days.cells), np.nan)
     for weekday in range(7):
-        own = days.x[:end][days.weekday[:end] == weekday]
+        own = days.x[:end][rows[:end] & (days.weekday[:end] == weekday)]
         known = np.isfinite(own)
         usual[weekday] = np.divide(
             np.where(known, own, 0.0).sum(axis=0),
@@ -147,10 +186,7 @@ def gain(days: Days) -> Track | None:
             out=np.full(days.cells, np.nan),
             where=known.sum(axis=0) > 3,
         )
-    shape = usual[days.weekday]
-    slope = _slope(shape, days.x)
-    spread = 1.4826 * np.nanmedian(np.abs(slope[:end] - 1)) if np.isfinite(slope[:end]).any() else 9
-    return track("gain", slope, days) if spread < 1 else None
+    return np.asarray(usual[days.weekday])
 
 
 def _slope(shape: Reals, x: Reals) -> Reals:

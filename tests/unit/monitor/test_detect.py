@@ -111,6 +111,15 @@ def test_a_clock_set_wrong() -> None:
     assert found.size == pytest.approx(3.0, abs=1.0)
 
 
+@pytest.mark.parametrize("size", [0.4, -0.2])
+def test_a_day_of_another_height_is_no_phase_shift(size: float) -> None:
+    """No name is told that explains less than nothing: a swing that grew or shrank has none."""
+    for seed in range(5):
+        y = made(500, seed=seed)
+        day = y.groupby(y.index.hour).transform("mean") - y.mean()
+        assert look(prepared(y + size * day * _late(y, 12))) == []
+
+
 def test_a_silent_feed() -> None:
     """Silence against the source's clock is a missing feed since the first reading due."""
     y = made(100)

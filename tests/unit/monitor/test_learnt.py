@@ -1,0 +1,69 @@
+"""Detection after a change was learnt: it is as usual as any day, and what is new is still seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.monitor.made import declared, made, prepared
+
+from horizonte.monitor.detect import detect
+from horizonte.monitor.findings import LEVEL, PHASE, Found
+from horizonte.policy import Monitor
+
+POLICY = Monitor(window=pd.Timedelta("P28D"), false_alarms=0.5)
+NO_RESIDUALS = pd.DataFrame(columns=["unique_id", "cutoff", "ds", "residual"])
+AT = pd.Timestamp("2023-12-05 09:00", tz="UTC")
+SINCE = AT.normalize()  # as it is named: by its day
+WEEKS = (3, 5, 8, 12, 17, 22, 30)
+
+
+def changed(kind: str, y: pd.Series, *, at: pd.Timestamp = AT) -> pd.Series:
+    """``y`` with a clock three hours late from ``at`` on, or nine units more."""
+    moved = y + 9 if kind == LEVEL else y.shift(3 * (pd.Timedelta("PT1H") // y.index.freq))
+    return y.where(y.index < at, moved)
+
+
+def look(y: pd.Series, days: int, *, learnt: pd.Timestamp | None) -> list[Found]:
+    """What is found ``days`` after AT."""
+    known = prepared(y[y.index < AT.normalize() + pd.Timedelta(days=days)])
+    freq = "PT1H" if y.index.freq < pd.Timedelta("P1D") else "P1D"
+    series = declared(freq=freq, learnt=learnt)
+    clock = {"a": known["ds"].iloc[-1] + pd.Timedelta(freq)}
+    return detect(known, NO_RESIDUALS, series=series, now=clock, policy=POLICY)
+
+
+@pytest.mark.parametrize("freq", ["PT1H", "P1D"])
+def test_a_learnt_level_is_not_named_again(freq: str) -> None:
+    """From three weeks after it to months later, by the hour and by the day."""
+    y = changed(LEVEL, made(920, freq=freq, seed=1))
+    assert look(y, 21, learnt=None)[0].name == LEVEL
+    assert [look(y, 7 * week, learnt=SINCE) for week in WEEKS] == [[]] * len(WEEKS)
+
+
+def test_a_learnt_phase_is_not_named_again() -> None:
+    """The profile of what came before would mix with it for eight weeks, and raise the noise."""
+    y = changed(PHASE, made(920, seed=2))
+    assert look(y, 21, learnt=None)[0].name == PHASE
+    assert [look(y, 7 * week, learnt=SINCE) for week in WEEKS] == [[]] * len(WEEKS)
+
+
+@pytest.mark.parametrize(("first", "second"), [(LEVEL, PHASE), (PHASE, LEVEL), (LEVEL, LEVEL)])
+def test_what_follows_a_learnt_change_is_named(first: str, second: str) -> None:
+    """Ten weeks after the first, the second is named, since its day."""
+    later = AT + pd.Timedelta(days=70)
+    y = changed(second, changed(first, made(920, seed=3)), at=later)
+    found = look(y, 78, learnt=SINCE)
+    assert [f.name for f in found] == [second]
+    assert abs(found[0].since - later) <= pd.Timedelta("P1D")
+
+
+def test_a_learnt_change_of_one_series_says_nothing_of_another() -> None:
+    """What one has learnt is by its name."""
+    y = changed(LEVEL, made(760, seed=4))
+    both = pd.concat([prepared(y), prepared(y, name="b")], ignore_index=True)
+    series = pd.concat([declared(learnt=SINCE), declared(name="b", learnt=pd.NaT)])
+    clock = dict.fromkeys("ab", y.index[-1] + pd.Timedelta("PT1H"))
+    found = detect(both, NO_RESIDUALS, series=series, now=clock, policy=POLICY)
+    assert [(f.unique_id, f.name) for f in found] == [("b", LEVEL)]
+    assert np.isclose(found[0].size or 0, 9, atol=2)
