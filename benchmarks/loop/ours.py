@@ -107,7 +107,7 @@ class Loop:
         old, new = player.say(moment.model, days), player.say(challenger, days)
         parts = ((CHAMPION, old), (CHALLENGER, new), (NAIVE, old.assign(mean=old["naive"])))
         rows = pd.concat([p.assign(model=who) for who, p in parts], ignore_index=True)
-        rows = rows[~misread(rows, player.noted, reads={})].copy()
+        rows = rows[~misread(rows, player.noted, series=player.world.series)].copy()
         rows["day"] = (rows["cutoff"] - pin) // DAY
         known = player.history[player.history["ds"] <= pin]
         scale = metrics.scale(known.tail(24 * 28), freq_="PT1H")
@@ -138,7 +138,7 @@ class Loop:
         values = player.prepared[player.prepared["ds"] < now]
         said = moment.played.rows()
         if not player.noted.empty:
-            said = player.beside(said[~misread(said, player.noted, reads={})])
+            said = player.beside(said[~misread(said, player.noted, series=player.world.series)])
         mature = said[(said["ds"] < now) & said["y"].notna()]
         version = str(said["model_version"].iloc[-1])
         standing = Standing(

@@ -121,11 +121,10 @@ def _rows(conn: Connection, standing: Standing, policy: Policy) -> Rows:
     far = {t: at - RESIDUALS for t, at in now.items()}
     ids = list(standing.series["unique_id"])
     noted = notes.read(conn, EVER, ids)
-    reads = dict(zip(ids, standing.series["covariates"], strict=True))
 
     def read(since: Mapping[str, pd.Timestamp], slots: mature.Slots) -> pd.DataFrame:
         rows = mature.since(conn, since, now=now, slots=slots)
-        return rows[~misread(rows, noted, reads=reads)].reset_index(drop=True)
+        return rows[~misread(rows, noted, series=standing.series)].reset_index(drop=True)
 
     return Rows(
         prepared.read(conn, ids, start=min(standing.now.values()) - HISTORY),

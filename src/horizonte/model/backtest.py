@@ -218,8 +218,7 @@ def _beside(parts: list[pd.DataFrame], group: Group) -> pd.DataFrame:
     rows = pd.concat(parts, ignore_index=True).dropna(subset=["mean"])
     rows = rows.merge(group.actuals[["unique_id", "ds", "y"]], on=["unique_id", "ds"], how="left")
     if group.noted is not None:
-        reads = dict(zip(group.meta["unique_id"], group.meta["covariates"], strict=True))
-        rows["y"] = rows["y"].mask(misread(rows, group.noted, reads=reads))
+        rows["y"] = rows["y"].mask(misread(rows, group.noted, series=group.meta))
     return held(rows, group.replaced).assign(**dict.fromkeys(QUANTILE_COLUMNS, np.nan))[
         BACKTEST.columns
     ]

@@ -8,7 +8,7 @@ compared with what its successor reads: a model's history starts with the presen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -52,15 +52,16 @@ def held(rows: pd.DataFrame, replaced: Iterable[tuple[str, pd.Timestamp]]) -> pd
 
 
 def misread(
-    rows: pd.DataFrame, annotations: pd.DataFrame, *, reads: Mapping[str, Iterable[str]]
+    rows: pd.DataFrame, annotations: pd.DataFrame, *, series: pd.DataFrame
 ) -> pd.Series[bool]:
     """Tell which forecasts (unique_id, cutoff) were made before anybody said that a unit had changed.
 
-    They took readings in another unit for their own: of the series, or of one that it ``reads``,
-    up to ``LOOKED_BACK`` after the last of them.
+    They took readings in another unit for their own: of the series, or of one of the covariates
+    that ``series`` (SERIES) declares for it, up to ``LOOKED_BACK`` after the last of them.
     What they missed by says nothing of a model. ``annotations`` are in force.
     """
     wrong = pd.Series(False, index=rows.index)
+    reads = dict(zip(series["unique_id"], series["covariates"], strict=True))
     noted = annotations[annotations["kind"].isin(CONVERTED)]
     last = noted["ends_at"] + LOOKED_BACK
     said = noted["available_at"].where(noted["available_at"] < last, last)

@@ -57,9 +57,8 @@ def measure(conn: Connection, promotion: Promotion, *, policy: Gate) -> Gain | N
         return None
     now = pd.Timestamp(database_now(conn))
     series = series_store.read(conn, rows["unique_id"].unique(), covariates=True)
-    reads = dict(zip(series["unique_id"], series["covariates"], strict=True))
     noted = notes.read(conn, now, series["unique_id"])
-    rows = rows[~misread(rows, noted, reads=reads)]
+    rows = rows[~misread(rows, noted, series=series)]
     found = gain(rows, policy=policy, replaced=replacements(noted))
     if found is None:
         return None

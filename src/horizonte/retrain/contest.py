@@ -175,8 +175,7 @@ def _told(conn: Connection, group: Group, pair: _Pair, instants: Sequence[pd.Tim
     end = group.at.as_of
     rows["day"] = -(pd.Index(end - rows["as_of"]) // DAY)
     noted = in_force(seen.annotations, end)
-    reads = dict(zip(group.series["unique_id"], group.series["covariates"], strict=True))
-    rows["y"] = rows["y"].mask(misread(rows, noted, reads=reads))
+    rows["y"] = rows["y"].mask(misread(rows, noted, series=group.series))
     rows = held(rows, replacements(noted))
     reach = Reach(pair.champion.forecasters[freq.iso(group.step)].tail, 1)
     history = seen.at(instants[0], rules=pair.challenger.rules, reach=reach).history

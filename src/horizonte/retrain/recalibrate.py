@@ -86,8 +86,7 @@ def _one(
     came = seen.actuals(rules=model.rules, since=instants[0] - EVERY)
     rows = said.merge(came, on=["unique_id", "ds"])
     noted = in_force(seen.annotations, group.at.as_of)
-    reads = dict(zip(group.series["unique_id"], group.series["covariates"], strict=True))
-    rows = rows[~misread(rows, noted, reads=reads)]
+    rows = rows[~misread(rows, noted, series=group.series)]
     return held(rows, replacements(noted)).dropna(subset=["y"])
 
 

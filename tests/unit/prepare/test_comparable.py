@@ -12,7 +12,7 @@ from horizonte.prepare.comparable import (
     replacements,
 )
 
-from .conftest import START
+from .conftest import START, declare
 
 HOUR = pd.Timedelta("1h")
 
@@ -66,11 +66,12 @@ def test_what_was_misread_says_nothing_of_a_model() -> None:
         [(u, START + h * HOUR) for u in ("s/x", "s/y", "s/z") for h in range(6)],
         columns=["unique_id", "cutoff"],
     )
+    series = pd.concat([declare("s/x", "s/z"), declare("s/y", covariates=["s/x"])])
     late = note("unit_changed", 1, known=4).assign(ends_at=START + 99 * HOUR)
     ended = note("unit_changed", 1, known=4)  # forecasts after it looked back on it
     gone = note("unit_changed", 1, known=999_999).assign(ends_at=START + 3 * HOUR - LOOKED_BACK)
     for noted, hours in ((late, {1, 2, 3}), (ended, {1, 2, 3}), (gone, {1, 2})):
-        found = rows[misread(rows, noted, reads={"s/y": ("s/x",), "s/z": ()})]
+        found = rows[misread(rows, noted, series=series)]
         assert set(found["unique_id"]) == {"s/x", "s/y"}
         assert set(found["cutoff"]) == {START + h * HOUR for h in hours}
-    assert not misread(rows, note("ignore", 1, known=4), reads={}).any()
+    assert not misread(rows, note("ignore", 1, known=4), series=series).any()
