@@ -34,7 +34,6 @@ REFERENCE = pd.Timedelta(days=364)  # of the champion's own weeks
 REACH = pd.Timedelta(days=8)  # how far a corrected value changes the cleaning around it
 LATE = pd.Timedelta(hours=1)  # a transaction may be committed that long after it began
 _DAY = pd.Timedelta(days=1)
-EVER = pd.Timestamp.max.tz_localize("UTC").floor("D")
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def _rows(conn: Connection, standing: Standing, policy: Policy) -> Rows:
     starts = _starts(conn, standing, now, window=policy.monitor.window, first=first)
     far = {t: at - RESIDUALS for t, at in now.items()}
     ids = list(standing.series["unique_id"])
-    noted = notes.read(conn, EVER, ids)
+    noted = notes.read(conn, notes.EVER, ids)
 
     def read(since: Mapping[str, pd.Timestamp], slots: mature.Slots) -> pd.DataFrame:
         rows = mature.since(conn, since, now=now, slots=slots)

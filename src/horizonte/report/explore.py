@@ -14,8 +14,6 @@ from horizonte.store import annotations as notes
 from horizonte.store import forecasts, observations, series
 from horizonte.store.connection import connect
 
-EVER = pd.Timestamp.max.tz_localize("UTC").floor("D")
-
 
 @dataclass(frozen=True)
 class Seen:
@@ -78,7 +76,7 @@ def vintages(unique_id: str, *, count: int) -> Issued:
         rows = pd.concat(parts, ignore_index=True) if parts else _none()
         start = rows["ds"].min() - 48 * freq.step(meta["freq"]) if len(rows) else None
         came = observations.current(conn, [unique_id], start)
-        noted = notes.read(conn, EVER, [unique_id])
+        noted = notes.read(conn, notes.EVER, [unique_id])
         actuals = in_own_unit(came, noted, column="y")
     facts = [
         {

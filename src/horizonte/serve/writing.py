@@ -21,7 +21,6 @@ from horizonte.store import prepared, series
 from horizonte.store.connection import Connection
 from horizonte.store.requests import Answer
 
-EVER = pd.Timestamp.max.tz_localize("UTC").floor("D")
 MAX_NOTES = 1000
 logger = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ def annotate(conn: Connection, call: Call, *, served: Rules | None) -> bytes:
 def annotated(conn: Connection, unique_id: str) -> bytes:
     """Return the annotations of the series in force, by start; raise NotFound for an unknown one."""
     series.read(conn, [unique_id])
-    found = store.read(conn, EVER, [unique_id]).drop(columns="withdrawn_at")
+    found = store.read(conn, store.EVER, [unique_id]).drop(columns="withdrawn_at")
     times = ["starts_at", "ends_at", "available_at"]
     found[times] = found[times].map(lambda at: at.isoformat().replace("+00:00", "Z"))
     rows = [{k: v for k, v in row.items() if pd.notna(v)} for row in found.to_dict("records")]

@@ -22,6 +22,7 @@ from horizonte.store.connection import Connection
 from horizonte.store.locks import REGISTER, lock
 from horizonte.store.pins import Pin, visible
 
+EVER = pd.Timestamp.max.tz_localize("UTC").floor("D")  # as of then all is known
 _IDENTITY = ("unique_id", "starts_at", "ends_at", "kind")
 _SAID = ("note", "factor", "offset")
 _COLUMNS = (*_IDENTITY, *_SAID, "available_at", "withdrawn")

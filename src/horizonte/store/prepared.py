@@ -16,13 +16,13 @@ from horizonte.params import Rules
 from horizonte.prepare.clean import affected, clean, clean_between
 from horizonte.prepare.grid import PHASE_ROWS, nanoseconds, phase
 from horizonte.store import observations, series
+from horizonte.store.annotations import EVER
 from horizonte.store.annotations import read as read_annotations
 from horizonte.store.bulk import INSTANTS, INTEGERS, REALS, copy_in, read_series
 from horizonte.store.connection import Connection
 from horizonte.store.locks import PREPARE, lock
 from horizonte.store.where import Where
 
-_EVER = pd.Timestamp.max.tz_localize("UTC").floor("D")
 _PREPARED = {"ds": INSTANTS, "y": REALS, "y_raw": REALS, "quality": INTEGERS}
 _TICK = pd.Timedelta(1, "us")
 _WAITING = """SELECT DISTINCT unique_id FROM prepared.stale
@@ -127,7 +127,7 @@ def _refresh_one(
     if rows.empty or not (on_grid or _stands(conn, name, step, kept[0])):
         return _rebuild_one(conn, declared, rules)
     ranges["grid"] = kept[0]
-    known = read_annotations(conn, _EVER, [name])
+    known = read_annotations(conn, EVER, [name])
     cleaned = clean_between(rows, series=declared, rules=rules, ranges=ranges, annotations=known)
     spans = zip(ranges["starts_at"], ranges["ends_at"], strict=True)
     return sum(_write(conn, cleaned, name, *span) for span in spans)
@@ -142,7 +142,7 @@ def _stands(conn: Connection, name: str, step: pd.Timedelta, at: pd.Timestamp) -
 def _rebuild_one(conn: Connection, declared: pd.DataFrame, rules: Rules) -> int:
     name = declared["unique_id"].iloc[0]
     rows = observations.current(conn, [name])
-    known = read_annotations(conn, _EVER, [name])
+    known = read_annotations(conn, EVER, [name])
     cleaned = clean(rows, series=declared, rules=rules, annotations=known)
     return _write(conn, cleaned, name, None, None)
 
@@ -162,7 +162,7 @@ def _write(
 ) -> int:
     """Make the stored rows of [start, end) those of ``cleaned``; touch only what differs."""
     held = read(conn, [name], start, end)
-    inside = (cleaned["ds"] >= (start or cleaned["ds"].min())) & (cleaned["ds"] < (end or _EVER))
+    inside = (cleaned["ds"] >= (start or cleaned["ds"].min())) & (cleaned["ds"] < (end or EVER))
     wanted = cleaned[inside]
     new = wanted[~_same(wanted, held)]
     gone = held.loc[held["ds"].isin(new["ds"]) | ~held["ds"].isin(wanted["ds"]), "ds"]

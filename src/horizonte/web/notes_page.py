@@ -17,7 +17,6 @@ from horizonte.store import series as series_store
 from horizonte.store.connection import Connection
 from horizonte.web import forms, pages, people, series
 from horizonte.web.forms import Form
-from horizonte.web.own_unit import EVER
 from horizonte.web.shown import iso
 
 FIELDS = ("kind", "starts_at", "ends_at", "factor", "offset", "note")
@@ -61,7 +60,7 @@ def in_force(conn: Connection, name: str) -> list[dict[str, Any]]:
 
     ``open`` are those that hold until further notice, ``converts`` those with factor and offset.
     """
-    found = store.read(conn, EVER, [name])
+    found = store.read(conn, store.EVER, [name])
     return [
         {str(k): v for k, v in row.items()}
         | {"from": iso(row["starts_at"]), "to": iso(row["ends_at"])}

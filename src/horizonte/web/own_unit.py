@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-import pandas as pd
-
 from horizonte.prepare.convert import CONVERTED, OWN, Conversion
 from horizonte.store import annotations as store
 from horizonte.store.connection import Connection
 
-EVER = pd.Timestamp("2199-12-31", tz="UTC")
 Conversions = Mapping[str, Conversion]
 
 
 def conversions(conn: Connection, ids: Collection[str] = ()) -> Conversions:
     """Return what notes in force say of the units of ``ids`` (none: of all series), by name."""
-    found = store.read(conn, EVER, ids or None)
+    found = store.read(conn, store.EVER, ids or None)
     named = found.loc[found["kind"].isin(CONVERTED), "unique_id"].unique()
     return {str(name): Conversion.of(found, str(name)) for name in named}
 
