@@ -129,3 +129,4 @@ def _background(
                 process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
