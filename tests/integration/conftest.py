@@ -14,6 +14,7 @@ import pandas as pd
 import psycopg
 import pytest
 from psycopg import sql
+from tests.series import declared
 
 from horizonte import config
 from horizonte.embedded import services
@@ -144,24 +145,6 @@ def store(database_url: str) -> Iterator[Connection]:
     """A connection to the module's database, migrated; tests keep apart by their unique_ids."""
     with connect(database_url) as conn:
         yield conn
-
-
-def declared(*ids: str, **facts: object) -> pd.DataFrame:
-    """The rows of series: hourly targets of source ``ids[0]``, past-only, without limits."""
-    plain = {
-        "freq": "PT1H",
-        "unit": "MW",
-        "zone": "UTC",
-        "role": "target",
-        "source": ids[0],
-        "known_ahead_hours": 0.0,
-        "publication_lag_seconds": 0.0,
-        "lower": None,
-        "upper": None,
-        "covariates": [],
-        "holidays": None,
-    }
-    return pd.DataFrame([plain | facts | {"unique_id": i} for i in ids])
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
+from tests.series import declared
 
 from horizonte.errors import DataFault
 from horizonte.ingest.push import Door, push
@@ -313,12 +314,8 @@ def test_numbers_beyond_a_float_are_left_to_their_row() -> None:
 
 def test_the_store_knows_what_no_project_declares(store: Connection) -> None:
     """Series of a source that sources.yaml lacks are typed by their rows in the store."""
-    facts: dict[str, object] = {
-        "unique_id": "gone/price", "freq": "PT1H", "unit": "1", "zone": "UTC", "role": "target",
-        "known_ahead_hours": 24.0, "publication_lag_seconds": 60.0, "lower": None, "upper": None,
-        "covariates": [], "holidays": None, "source": "gone",
-    }  # fmt: skip
-    series.register(store, pd.DataFrame([facts]))
+    facts = {"unit": "1", "known_ahead_hours": 24.0, "publication_lag_seconds": 60.0}
+    series.register(store, declared("gone/price", source="gone", **facts))
     ledger.register_source(store, "gone", clock="wall", step_seconds=3600)
     ahead = row("gone/price", ds="2024-06-02T00:00Z")
     assert [f.outcome for f in push(store, [ahead], Door("t", NOW, {}, None))] == ["accepted"]

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import psycopg
 import pytest
+from tests.series import row
 
 from horizonte import config
 from horizonte.contracts import SERIES
@@ -48,15 +49,7 @@ COUNTER = {"unit": "people", "zone": "Australia/Melbourne", "role": "target", "s
 
 
 def _row(unique_id: str, freq: str, **facts: Any) -> dict[str, Any]:
-    default: dict[str, Any] = {
-        "known_ahead_hours": 0.0,
-        "publication_lag_seconds": 0.0,
-        "lower": 0.0,
-        "upper": None,
-        "covariates": [],
-        "holidays": None,
-    }
-    return {"unique_id": unique_id, "freq": freq, **COUNTER, **default, **facts}
+    return row(unique_id, **{"freq": freq, "lower": 0.0} | COUNTER | facts)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
-from tests.integration.conftest import declared
+from tests.series import declared
 
 from horizonte.contracts import QUANTILE_COLUMNS
 from horizonte.embedded import process

@@ -37,22 +37,3 @@ def prepared(y: pd.Series, *, name: str = "a") -> pd.DataFrame:
             "quality": quality,
         }
     )
-
-
-def declared(*, name: str = "a", freq: str = "PT1H", **facts: object) -> pd.DataFrame:
-    """The SERIES row of one series."""
-    row = {
-        "unique_id": name,
-        "freq": freq,
-        "unit": "MW",
-        "zone": "UTC",
-        "role": "target",
-        "known_ahead_hours": 0.0,
-        "publication_lag_seconds": 0.0,
-        "lower": None,
-        "upper": None,
-        "covariates": [],
-        "holidays": None,
-        "source": "s",
-    }
-    return pd.DataFrame([row | facts])

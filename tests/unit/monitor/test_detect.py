@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from tests.unit.monitor.made import declared, made, prepared
+from tests.series import declared
+from tests.unit.monitor.made import made, prepared
 
 from horizonte.contracts import SERIES
 from horizonte.ingest.notes import OPEN
@@ -29,7 +30,7 @@ def look(
 ) -> list[Found]:
     """What is found of one series, by default when its last row can be known."""
     clock = now or rows["ds"].max() + pd.Timedelta(freq)
-    series = declared(freq=freq, **facts)
+    series = declared("a", freq=freq, **facts)
     return detect(rows, NO_RESIDUALS, series=series, now={"a": clock}, policy=POLICY)
 
 
@@ -199,7 +200,7 @@ def test_after_the_note_nothing_is_named(unit: str, ended: int) -> None:
     came = y.where(~other, factor * y + offset).round(9).rename_axis("ds").rename("y")
     rows = came.reset_index().assign(unique_id="a")
     limits = {"lower": 0.0, "upper": 70.0}  # what is refused is looked at as well
-    series = SERIES.check(declared(**limits))
+    series = SERIES.check(declared("a", **limits))
     plain = clean(rows, series=series, rules=RULES)
     assert [f.name for f in look(plain, **limits)] != []
     values = clean(rows, series=series, rules=RULES, annotations=note)
@@ -229,7 +230,7 @@ def test_errors_that_grow_for_months() -> None:
         {"unique_id": "a", "cutoff": y.index, "ds": y.index, "residual": errors}
     )
     now = {"a": y.index[-1] + pd.Timedelta("1h")}
-    (found,) = detect(prepared(y), residuals, series=declared(), now=now, policy=POLICY)
+    (found,) = detect(prepared(y), residuals, series=declared("a"), now=now, policy=POLICY)
     assert found.name == "slow decay"
     assert 0.5 < (found.size or 0) < 2
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pandas as pd
-from tests.unit.monitor.made import declared, made, prepared
+from tests.series import declared
+from tests.unit.monitor.made import made, prepared
 
 from horizonte.monitor import shapes
 from horizonte.monitor.days import days
@@ -23,7 +24,7 @@ def test_a_level_that_stays_shifted_stands_out_once() -> None:
     """Looked at twice a week for two months, a small shift does not come and go."""
     y = made(900, memory=0.95)
     y = y + 3.0 * (y.index >= y.index[0] + pd.Timedelta(days=790))
-    seen = days(prepared(y), declared().iloc[0].to_dict(), now=y.index[-1])
+    seen = days(prepared(y), declared("a").iloc[0].to_dict(), now=y.index[-1])
     assert seen is not None
     told = [_stands_out(watch(seen.until(rows), rate=0.5)) for rows in range(794, 856, 3)]
     assert not told[0]

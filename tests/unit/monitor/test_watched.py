@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from tests.unit.monitor.made import declared, made, prepared
+from tests.series import declared
+from tests.unit.monitor.made import made, prepared
 
 from horizonte.monitor.days import days
 from horizonte.monitor.watched import watch
@@ -15,7 +16,7 @@ def test_an_earlier_day_of_the_week_is_seen_as_it_was(freq: str) -> None:
     """Looking back from the end of a week says of each of its days what that day said."""
     y = made(798, freq=freq)
     y[y.index >= y.index[-1].normalize() - pd.Timedelta(days=4)] += 9.0
-    meta = declared(freq=freq).iloc[0].to_dict()
+    meta = declared("a", freq=freq).iloc[0].to_dict()
     seen = days(prepared(y), meta, now=y.index[-1] + pd.Timedelta(freq))
     assert seen is not None
     whole = watch(seen, rate=0.5)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.series import declared
 
 from horizonte.contracts import SERIES
 from horizonte.params import Rules
@@ -17,20 +18,8 @@ START = pd.Timestamp("2024-03-01", tz="UTC")
 
 def declare(*ids: str, **changes: Any) -> pd.DataFrame:
     """Return SERIES rows that are hourly, unlimited and past-only unless told otherwise."""
-    row = {
-        "freq": "PT1H",
-        "unit": "MW",
-        "zone": "Australia/Melbourne",
-        "role": "target",
-        "known_ahead_hours": 0.0,
-        "publication_lag_seconds": 0.0,
-        "lower": None,
-        "upper": None,
-        "covariates": [],
-        "holidays": None,
-        "source": "s",
-    } | changes
-    return SERIES.check(pd.DataFrame([{"unique_id": u, **row} for u in ids]))
+    here = {"zone": "Australia/Melbourne", "source": "s"}
+    return SERIES.check(declared(*ids, **here | changes))
 
 
 def observe(y: Any, *, unique_id: str = "s/x", freq: str = "1h") -> pd.DataFrame:

@@ -6,34 +6,20 @@ import hashlib
 import json
 from pathlib import Path
 
-import pandas as pd
+from tests.series import declared
 
 from horizonte import params
 from horizonte.contracts import SERIES
 from horizonte.report import card
 
 ROOT = Path(__file__).parents[3]
-ROW = {
-    "unique_id": "a/x",
-    "freq": "PT1H",
-    "unit": "MW",
-    "zone": "UTC",
-    "role": "target",
-    "known_ahead_hours": 0.0,
-    "lower": None,
-    "upper": None,
-    "covariates": ["a/z", "a/b"],
-    "holidays": None,
-    "source": "a",
-    "publication_lag_seconds": 0.0,
-}
 
 
 def test_card_covers_the_folder(tmp_path: Path) -> None:
     """Every other file is listed with its hash; writing the card twice gives the same bytes."""
     (tmp_path / "PT1H").mkdir()
     (tmp_path / "PT1H/model.json").write_text("{}")
-    series = SERIES.check(pd.DataFrame([ROW]))
+    series = SERIES.check(declared("a/x", covariates=["a/z", "a/b"], source="a"))
     made = card.describe(params.load(ROOT / "params.yaml"), series=series, scores={"a/x": {"m": 1}})
     for _ in range(2):
         card.write(tmp_path, made)
