@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from benchmarks._plants import declared
 
 from horizonte.contracts import SERIES
 
@@ -31,20 +32,7 @@ class World:
     @property
     def series(self) -> pd.DataFrame:
         """Return its SERIES row."""
-        row = {
-            "unique_id": UNIQUE_ID,
-            "freq": "PT1H",
-            "unit": "MW",
-            "zone": "UTC",
-            "role": "target",
-            "known_ahead_hours": 0.0,
-            "publication_lag_seconds": 0.0,
-            "lower": None,
-            "upper": None,
-            "covariates": [],
-            "holidays": None,
-            "source": "world",
-        }
+        row = declared(UNIQUE_ID, "PT1H", unit="MW", source="world")
         return SERIES.check(pd.DataFrame([row]))
 
 
