@@ -78,10 +78,11 @@ def columns(spec: Spec, ds: NDArray[np.datetime64]) -> list[Reals]:
     year = _waves(local["year_phase"].to_numpy(float) + hour / 365, range(1, spec["year"] + 1))
     mixed = [a * b for a in day[: 2 * spec["mixed"]] for b in year]
     off = [local[name].to_numpy(float) for name in _HOLIDAY] if spec["holidays"] else []
-    since = ds >= np.datetime64(spec.get("changed") or "NaT")  # models saved before know no change
-    own = [np.ones(len(ds)), *day[: 2 * spec["anew"]]] if spec.get("changed") else []
-    anew = [wave * since for wave in own]
-    return [np.ones(len(ds)), *day, *week, *year, *mixed, *off, *anew]
+    usual = [np.ones(len(ds)), *day, *week, *year, *mixed, *off]
+    if not spec.get("changed"):  # models saved before know no change
+        return usual
+    since = ds >= np.datetime64(spec["changed"])
+    return usual + [wave * since for wave in usual[: 1 + 2 * spec["anew"]]]
 
 
 def _waves(phase: Reals, harmonics: range | list[int]) -> list[Reals]:
