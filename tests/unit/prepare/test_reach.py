@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from horizonte.params import Rules
@@ -71,6 +71,8 @@ def refresh(
     for part in found.itertuples():
         start = max(part.starts_at, first - HOUR + TICK)
         read = y[(y.index >= part.reads_from) & (y.index < part.reads_until)]
+        if read.empty:  # nothing tells the grid there: the store too makes all of it anew
+            return clean(rows_of(y), series=SERIES, rules=RULES, annotations=notes)
         ranges = pd.DataFrame(
             {
                 "unique_id": ["s/x"],
@@ -94,6 +96,12 @@ def refresh(
     noted=st.lists(note, min_size=1, max_size=4),
     withdrawn=st.integers(0, 4),
     jitter=st.sampled_from([0, 0, 60, 3_599]),
+)
+@example(  # a note far from all that was read
+    batches=[(0, 1, "walk", 0), (1070, 2, "walk", 0)],
+    noted=[(535, 1, "ignore")],
+    withdrawn=0,
+    jitter=0,
 )
 def test_incremental_equals_full(
     batches: list[tuple[int, int, str, int]],
