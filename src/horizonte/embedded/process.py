@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import socket
 import subprocess
@@ -21,8 +22,8 @@ LOG_BYTES = 10_000_000
 # The kernel's boot time, on which creation times rest, is in whole seconds and can flip.
 CLOCK_JITTER = 2.0
 
-# Keeping the handle lets a long-lived parent reap its dead services instead of leaving zombies.
-_children: dict[int, subprocess.Popen[bytes]] = {}
+# What we started and have not reaped: a long-lived parent leaves no zombies of its services.
+_children: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def spawn(launch: Launch) -> Identity:
             start_new_session=True,
             umask=0o077,
         )
-    _children[child.pid] = child
+    child.returncode = 0  # it is to outlive us: that its handle goes first is nothing to warn of
+    _children.add(child.pid)
     return Identity(child.pid, psutil.Process(child.pid).create_time())
 
 
@@ -66,12 +68,11 @@ def alive(identity: Identity | None) -> bool:
     """Return whether this very process still runs; a zombie or a reused pid does not count."""
     if identity is None:
         return False
-    if child := _children.get(identity.pid):
-        child.poll()
+    ours = _runs(identity.pid)
     try:
         found = psutil.Process(identity.pid)
         same = abs(found.create_time() - identity.created) < CLOCK_JITTER
-        return same and found.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        return same and (ours or found.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
     except psutil.NoSuchProcess:
         return False
 
@@ -154,6 +155,18 @@ def tail(log: Path, *, lines: int = 12) -> str:
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
         return f"(no log at {log})"
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether a child of ours runs under ``pid``; one that has ended is reaped."""
+    if pid in _children:
+        try:
+            ended = os.waitpid(pid, os.WNOHANG)[0] == pid
+        except ChildProcessError:  # reaped by another thread
+            ended = True
+        if ended:
+            _children.discard(pid)
+    return pid in _children
 
 
 def _works_in(found: psutil.Process, program: str, folder: Path) -> bool:

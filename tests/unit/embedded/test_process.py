@@ -1,6 +1,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -50,6 +51,29 @@ def test_a_suspended_process_still_stops(tmp_path: Path) -> None:
     found = process.spawn(_launch(tmp_path, "import time; time.sleep(60)"))
     os.kill(found.pid, signal.SIGSTOP)
     assert process.stop(found, signals=(signal.SIGTERM,), patience=5)
+
+
+def test_what_was_stopped_is_reaped(sleeper: Identity) -> None:
+    """No zombie is left of a child that is found to have ended."""
+    os.kill(sleeper.pid, signal.SIGKILL)
+    assert process.wait_until(lambda: not process.alive(sleeper), seconds=10)
+    assert not psutil.pid_exists(sleeper.pid)
+
+
+def test_it_may_outlive_who_started_it(tmp_path: Path) -> None:
+    """Who starts a process and ends before it is not warned of a child that still runs."""
+    code = """
+import sys
+from pathlib import Path
+from horizonte.embedded.process import Launch, spawn
+argv, folder = [sys.executable, "-c", "import time; time.sleep(60)"], Path(sys.argv[1])
+found = spawn(Launch(argv, folder, folder / "x.log", {}))
+print(found.pid, found.created)"""
+    argv = [sys.executable, "-W", "error", "-c", code, str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    pid, created = done.stdout.split()
+    assert process.stop(Identity(int(pid), float(created)), signals=(signal.SIGKILL,))
+    assert done.stderr == ""
 
 
 def test_strays_are_known_by_their_folder(tmp_path: Path, sleeper: Identity) -> None:
