@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from tests.unit.monitor.made import declared, made, prepared
+from tests.series import declared
+from tests.unit.monitor.made import made, prepared
 
 from horizonte.monitor.detect import detect
 from horizonte.monitor.findings import LEVEL, PHASE, Found
@@ -28,7 +29,7 @@ def look(y: pd.Series, days: int, *, learnt: pd.Timestamp | None) -> list[Found]
     """What is found ``days`` after AT."""
     known = prepared(y[y.index < AT.normalize() + pd.Timedelta(days=days)])
     freq = "PT1H" if y.index.freq < pd.Timedelta("P1D") else "P1D"
-    series = declared(freq=freq, learnt=learnt)
+    series = declared("a", freq=freq, learnt=learnt)
     clock = {"a": known["ds"].iloc[-1] + pd.Timedelta(freq)}
     return detect(known, NO_RESIDUALS, series=series, now=clock, policy=POLICY)
 
@@ -62,7 +63,7 @@ def test_a_learnt_change_of_one_series_says_nothing_of_another() -> None:
     """What one has learnt is by its name."""
     y = changed(LEVEL, made(760, seed=4))
     both = pd.concat([prepared(y), prepared(y, name="b")], ignore_index=True)
-    series = pd.concat([declared(learnt=SINCE), declared(name="b", learnt=pd.NaT)])
+    series = pd.concat([declared("a", learnt=SINCE), declared("b", learnt=pd.NaT)])
     clock = dict.fromkeys("ab", y.index[-1] + pd.Timedelta("PT1H"))
     found = detect(both, NO_RESIDUALS, series=series, now=clock, policy=POLICY)
     assert [(f.unique_id, f.name) for f in found] == [("b", LEVEL)]
