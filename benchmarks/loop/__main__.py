@@ -26,6 +26,7 @@ from horizonte import policy as policies
 ROOT = Path(__file__).parents[2]
 AFTER = 260  # days of play
 QUIET = 5 * 364
+HELP = 0.05  # less error, by which a retraining helps
 NAMES = ("loop", "noted", "never", "yearly", "preset", "daily")
 
 
@@ -35,14 +36,31 @@ def game(
     """Return one row per strategy for the world of ``seed``."""
     world = made(seed, kind=kind, days=days)
     first = worlds.START + worlds.HISTORY - pd.Timedelta(hours=1)
-    rows = []
+    rows, errors = [], {}
     for name in names:
         player, began = Player(world), time.perf_counter()
         played = play(player, _strategy(name, first), first=first)
         row = {"seed": seed, "kind": kind or "nothing", "rho": world.rho, "size": world.size}
         rows.append(row | {"strategy": name} | _told(played, world, first))
         rows[-1]["wall"] = time.perf_counter() - began
-    return rows
+        errors[name] = _by_day(played)
+    helps = _helps(errors, world.at)
+    return [row | {"days_to_help": helps} for row in rows]
+
+
+def _by_day(played: Played) -> pd.Series:
+    rows = played.rows()
+    return (rows["mean"] - rows["y"]).abs().groupby(rows["cutoff"]).mean()
+
+
+def _helps(errors: dict[str, pd.Series], at: pd.Timestamp | None) -> int | None:
+    """Return the day after the change from which on daily retraining helps for four weeks."""
+    if at is None or not {"daily", "never"} <= errors.keys():
+        return None
+    weeks = pd.DataFrame(errors).rolling(28).mean().shift(-27).dropna()
+    better = weeks["daily"] <= (1 - HELP) * weeks["never"]
+    days = better[better & (weeks.index >= at)].index
+    return int((days[0] - at).days) if len(days) else None
 
 
 def _strategy(name: str, first: pd.Timestamp) -> Strategy:
@@ -99,6 +117,7 @@ def report(rows: pd.DataFrame) -> str:
             games=("seed", "size"),
             right=("right", "mean"),
             days_to_name=("days_to_name", "median"),
+            days_to_help=("days_to_help", "median"),
             days_to_better=("days_to_better", "median"),
             retrained=("asked", "mean"),
             promoted=("promoted", "mean"),

@@ -9,6 +9,7 @@ from horizonte.retrain.ruling import Series, mean, percent
 
 LEVELS = (80, 90)
 LEAST = 7  # days, whatever the policy
+USUAL = 28  # days for which the band of coverages is stated
 
 
 def least(policy: Gate) -> int:
@@ -54,18 +55,19 @@ def worse_than_naive(found: Days, policy: Gate) -> list[str]:
 def off(table: tuple[Series, ...], policy: Gate) -> list[str]:
     """Refuse coverage out of its band and further off than the champion's: the mean, or a series much."""
     said = []
+    band = _band(max((one.days for one in table), default=USUAL), policy)
     for level in LEVELS:
         wanted, name = level / 100, f"coverage_{level}"
         found, before = mean(table, name), mean(table, f"champion_{name}")
-        if found is None or before is None or _further(found, before, wanted, policy):
+        if found is None or before is None or abs(found - wanted) > max(band, abs(before - wanted)):
             said.append(
                 f"the {level} % interval holds {percent(found)} of what came, "
-                f"more than {100 * policy.coverage:g} points off"
+                f"more than {100 * band:.3g} points off"
             )
         for one in table:
             ours, theirs = (getattr(one, n) for n in (name, f"champion_{name}"))
             further = abs(ours - wanted) - abs(theirs - wanted)
-            if min(abs(ours - wanted), further) > policy.coverage:
+            if min(abs(ours - wanted), further) > _band(one.days, policy):
                 said.append(
                     f"{one.unique_id}: the {level} % interval holds {percent(ours)} of what came, "
                     f"the champion's {percent(theirs)}"
@@ -73,6 +75,6 @@ def off(table: tuple[Series, ...], policy: Gate) -> list[str]:
     return said
 
 
-def _further(found: float, before: float, wanted: float, policy: Gate) -> bool:
-    """Return whether a coverage is out of its band, and further from its level than the champion's."""
-    return abs(found - wanted) > max(policy.coverage, abs(before - wanted))
+def _band(days: int, policy: Gate) -> float:
+    """Return how far a coverage may be from its level: of fewer days it strays further by chance."""
+    return policy.coverage * max(1.0, USUAL / days) ** 0.5
