@@ -59,7 +59,8 @@ def pin(
         if f.name not in MENDED and pd.Timestamp(f.since) < now:
             quickly = f.name in COURSE and unknown(f, before.get(f.unique_id))
             found.append((pd.Timestamp(f.since), quickly))
-    newest, quickly = max(found, default=(None, False))
+    # whatever was named later, the days of an unknown course train: without them it is not told
+    newest, quickly = max(found, key=lambda f: (f[1], f[0]), default=(None, False))
     if newest is None:
         return now - gate.days * DAY
     judged = (now - newest) // (2 * DAY) * DAY

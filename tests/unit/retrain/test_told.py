@@ -45,7 +45,11 @@ def card(**days: int) -> dict[str, Any]:
         ([], card(a=40), 20),
         ([], card(a=400), 28),
         ([named("phase shift", 30, "b")], card(a=200), 16),
-        ([named("phase shift", 40), named("trend break", 30, "b")], BARE, 15),  # the newest
+        ([named("trend break", 40), named("trend break", 30, "b")], BARE, 15),  # the newest
+        # a course that is not known is learnt, whatever was named later
+        ([named("phase shift", 14), named("trend break", 3, "b")], BARE, 9.2),
+        ([named("phase shift", 14), named("variance change", 11)], BARE, 9.2),
+        ([named("phase shift", 14)], card(b=3), 9.2),
     ],
 )
 def test_the_pin(found: list[Named], champion: dict[str, Any], days: float) -> None:
@@ -65,6 +69,13 @@ def test_a_challenger_is_told_of_courses_alone() -> None:
     """A shifted day is told, another trend is not; what the champion knew is told again."""
     found = told([named("phase shift", 14), named("trend break", 10, "b")], card(c=90), until=NOW)
     assert found == {"a": NOW.floor("D") - 14 * DAY, "c": NOW.floor("D") - 90 * DAY}
+
+
+def test_a_later_finding_takes_no_course_from_a_challenger() -> None:
+    """What was named after the shift of another series leaves days of it to train, and it is told."""
+    found = [named("phase shift", 12), named("trend break", 3, "b")]
+    pinned = pin(GATE, now=NOW, named=found, card=BARE)
+    assert told(found, BARE, until=pinned) == {"a": NOW.floor("D") - 12 * DAY}
 
 
 def test_a_card_of_old_knows_of_no_change() -> None:
