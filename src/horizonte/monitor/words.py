@@ -132,8 +132,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{thing} varia mais ou menos que antes desde {since}",
     ),
     "phase shift": (
-        "the daily course of {thing} has been shifted in time since {since}",
-        "o curso diário de {thing} está deslocado no tempo desde {since}",
+        "the course of {thing} has been shifted in time since {since}",
+        "o curso de {thing} está deslocado no tempo desde {since}",
     ),
     "slow decay": (
         "the forecasts of {thing} have grown worse since {since}",

@@ -324,9 +324,9 @@ def test_what_was_named_is_said() -> None:
     shifted = (Named("a", "phase shift", "2026-02-01T00:00:00+00:00", 3.0),)
     found = decide(replace(BAD, findings=shifted), POLICY)
     assert found.sentence_en.endswith(
-        "What was noticed: the daily course of a has been shifted in time since 2026-02-01."
+        "What was noticed: the course of a has been shifted in time since 2026-02-01."
     )
-    assert "o curso diário de a está deslocado no tempo desde 2026-02-01" in found.sentence_pt
+    assert "o curso de a está deslocado no tempo desde 2026-02-01" in found.sentence_pt
 
 
 def test_nothing_to_judge_by_is_said() -> None:
