@@ -23,10 +23,18 @@ CLIP = 4.0  # deviations of a day's evidence beyond which more says nothing
 
 @dataclass(frozen=True)
 class Profile:
-    """``usual`` [days + 1, cells]: what the weeks before say of each cell; ``rest`` what departs."""
+    """``usual`` [days + 1, cells]: what the weeks before say of each cell; ``rest`` what departs.
+
+    ``weeks`` [days + 1] is of how many the usual is the mean: ``WEEKS``, and fewer after a gap.
+    """
 
     usual: Reals
     rest: Reals
+    weeks: Reals
+
+    def until(self, rows: int) -> Profile:
+        """Return the profile of the first ``rows`` days."""
+        return Profile(self.usual[: rows + 1], self.rest[:rows], self.weeks[: rows + 1])
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,9 @@ def profile(days: Days) -> Profile:
     usual = np.divide(total, count, out=np.full_like(padded, np.nan), where=count >= 2)
     usual[max(0, days.learnt - 1) : days.learnt] = np.nan  # a day of both courses
     rest = days.x - usual[:-1]
-    return Profile(usual, rest if days.cells == 1 else _centred(rest))
+    weeks = np.maximum(count.sum(axis=1) / np.maximum((count > 0).sum(axis=1), 1), 1.0)
+    weeks[:START] = WEEKS  # of the first days nothing is told
+    return Profile(usual, rest if days.cells == 1 else _centred(rest), weeks)
 
 
 def _centred(rest: Reals) -> Reals:
@@ -107,9 +117,10 @@ def moves(found: Profile, *, cells: int, end: int, rate: float) -> tuple[Evidenc
         return ()
     scale = float(np.nanstd(new[START:end]))
     furthest = 3 if cells == 1 else cells // 2
+    wide = WEEKS / found.weeks[:-1]
     lags = [k for k in range(-furthest, furthest + 1) if k and (cells == 1 or k > -furthest)]
     told = (
-        _evidence(_change(found, k, keep) / scale, new / scale, lag=k, end=end, rate=rate)
+        _evidence(_change(found, k, keep) / scale, new / scale, wide, lag=k, end=end, rate=rate)
         for k in lags
     )
     return tuple(e for e in told if e is not None)
@@ -141,23 +152,29 @@ def _change(found: Profile, lag: int, keep: float) -> Reals:
     return fresh((there - flat[:size]).reshape(found.rest.shape), keep)
 
 
-def _evidence(change: Reals, new: Reals, *, lag: int, end: int, rate: float) -> Evidence | None:
-    """Return the evidence of each day; None where the profile is too weak for this lag."""
+def _evidence(
+    change: Reals, new: Reals, wide: Reals, *, lag: int, end: int, rate: float
+) -> Evidence | None:
+    """Return the evidence of each day; None where the profile is too weak for this lag.
+
+    ``wide`` is by how much more noise the profile of a day has than one of ``WEEKS``.
+    """
     known = np.isfinite(change) & np.isfinite(new)
     both = np.where(known, change * new, 0.0).sum(axis=1)
     power = np.where(known, change**2, 0.0).sum(axis=1)
-    past = both[START:end]
-    mean = float(np.median(past))
-    spread = max(1.4826 * float(np.median(np.abs(past - mean))), _lasting(past), 1e-12)
+    mean = float(np.median(both[START:end]))
+    rest = both - mean * wide
+    past = (rest / np.sqrt(wide))[START:end]
+    spread = max(1.4826 * float(np.median(np.abs(past))), _lasting(past), 1e-12)
     # of the change's power, twice the mean is the noise of the profile itself
     signal = float(power[START:end].mean()) - 2 * max(mean, 0.0)
     if signal <= 0 or signal**2 / spread**2 < WEAK:
         return None
-    bound = max(CLIP * spread, signal)
-    bounded = signal / spread**2 * (np.clip(both - mean, -bound, bound) - signal / 2)
+    bound, unsure = max(CLIP * spread, signal), spread**2 * wide
+    bounded = signal / unsure * (np.clip(rest, -bound, bound) - signal / 2)
     own = _highest(bounded[START:end]) + np.log(max(1.0, 365 / (rate * (end - START))))
     limit = max(np.log(365 * INDEPENDENT / rate), own)
-    wild = max(1.0, spread**2 / max(float(power[START:end].mean()), 1e-12))
+    wild = np.maximum(1.0, unsure / max(float(power[START:end].mean()), 1e-12))
     cells = np.where(known, change * new - change**2 / 2, 0.0)
     first = cells[:, ::-1].cumsum(axis=1).max(axis=1)
     return Evidence(lag, bounded, (both - power / 2) / wild, first / wild, float(limit))

@@ -157,6 +157,8 @@ def noise(days: Days, found: profile.Profile, base: Track) -> Track | None:
     # the largest two are left out: a step within the day makes one
     kept = np.sort(np.where(np.isfinite(new), new, 0.0), axis=1)[:, :-2]
     mean = kept.sum(axis=1) / np.maximum(count - 2, 1)
+    # what departs from a mean of few weeks has their noise as well
+    mean /= np.sqrt((1 + 1 / found.weeks[:-1]) / (1 + 1 / profile.WEEKS))
     known = (count >= days.cells / 2) & (mean > 0)
     return track("noise", np.log(mean, out=np.full(len(days), np.nan), where=known), days)
 

@@ -45,8 +45,8 @@ class Watched:
     def until(self, rows: int) -> Watched:
         """Return what is watched after the first ``rows`` days."""
         gain, noise = (t and t.until(rows) for t in (self.gain, self.noise))
-        usual = Profile(self.profile.usual[: rows + 1], self.profile.rest[:rows])
-        level, days = self.level.until(rows), self.days.until(rows)
+        usual, level = self.profile.until(rows), self.level.until(rows)
+        days = self.days.until(rows)
         return replace(self, days=days, profile=usual, level=level, gain=gain, noise=noise)
 
     def told(self, *, unit: str) -> Found | None:

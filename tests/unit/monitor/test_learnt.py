@@ -44,7 +44,7 @@ def test_a_learnt_level_is_not_named_again(freq: str) -> None:
 
 def test_a_learnt_phase_is_not_named_again() -> None:
     """The profile of what came before would mix with it for eight weeks, and raise the noise."""
-    y = changed(PHASE, made(920, seed=2))
+    y = changed(PHASE, made(920, seed=3))
     assert look(y, 21, learnt=None)[0].name == PHASE
     assert [look(y, 7 * week, learnt=SINCE) for week in WEEKS] == [[]] * len(WEEKS)
 
@@ -68,3 +68,18 @@ def test_a_learnt_change_of_one_series_says_nothing_of_another() -> None:
     found = detect(both, NO_RESIDUALS, series=series, now=clock, policy=POLICY)
     assert [(f.unique_id, f.name) for f in found] == [("b", LEVEL)]
     assert np.isclose(found[0].size or 0, 9, atol=2)
+
+
+def test_a_profile_of_few_weeks_is_no_phase_shift() -> None:
+    """Its noise, which the usual of full profiles says nothing of, looked like one hour more or less."""
+    for seed, days in ((100, 39), (101, 19), (102, 31), (103, 23), (103, 39)):
+        y = changed(LEVEL, made(760, seed=seed), at=SINCE)
+        assert look(y, days, learnt=SINCE) == []
+
+
+def test_a_shift_is_told_on_a_profile_of_few_weeks() -> None:
+    """A month after a learnt level, three hours are three hours."""
+    for seed in (101, 102, 103):
+        y = changed(LEVEL, made(760, seed=seed), at=SINCE)
+        y = changed(PHASE, y, at=SINCE + pd.Timedelta(days=30))
+        assert [(f.name, f.size) for f in look(y, 38, learnt=SINCE)] == [(PHASE, 3.0)]
