@@ -87,7 +87,7 @@ def _lately(
     if days.cells == 1 or len(x) < 3:
         return x, p, 0.0
     start = _break(x - p) if length <= SPLIT else days.cells
-    one = float(np.nanstd(profile.rest[: end - length])) / np.sqrt(min(len(x) - start, 6))
+    one = float(np.nanstd(profile.rest[: end - length])) / np.sqrt(np.clip(len(x) - start, 1, 6))
     return x[start:], p[start:], one
 
 

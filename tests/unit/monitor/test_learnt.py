@@ -83,3 +83,10 @@ def test_a_shift_is_told_on_a_profile_of_few_weeks() -> None:
         y = changed(LEVEL, made(760, seed=seed), at=SINCE)
         y = changed(PHASE, y, at=SINCE + pd.Timedelta(days=30))
         assert [(f.name, f.size) for f in look(y, 38, learnt=SINCE)] == [(PHASE, 3.0)]
+
+
+def test_of_a_profile_known_for_a_day_a_second_level_is_named() -> None:
+    """Two weeks after the first, with cells of a single day to hold it against."""
+    y = changed(LEVEL, made(760, seed=0), at=SINCE)
+    y = y.where(y.index < SINCE + pd.Timedelta(days=11), y + 40)
+    assert [f.name for f in look(y, 16, learnt=SINCE)] == [LEVEL]
