@@ -12,7 +12,7 @@ from scipy.linalg import block_diag
 from horizonte.monitor import profile, shapes
 from horizonte.monitor.days import Days
 from horizonte.monitor.shapes import Alarm, Bank
-from horizonte.monitor.usual import Usual, calendar, fir, fit, least_squares
+from horizonte.monitor.usual import Usual, bridged, calendar, fir, fit, least_squares
 
 Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -47,7 +47,8 @@ class Track:
     def until(self, rows: int) -> Track:
         """Return the track as it stood after the first ``rows`` days."""
         cut = replace(self, y=self.y[:rows], x=self.x[:rows])
-        cut.__dict__["fresh"] = self.fresh[:rows]  # what is new looks at no later day
+        # what is new looks at no later day, but for the size of a step since ``learnt``
+        cut.__dict__["fresh"] = self.fresh[:rows]
         cut.__dict__["heard"] = self.heard[:rows]
         return cut
 
@@ -105,7 +106,9 @@ def _stepped(y: Reals, x: Reals, usual: Usual, *, at: int) -> tuple[Reals, Usual
     It may have begun within the row before: that one has a step of its own.
     """
     steps = np.column_stack((_from(at - 1, len(y)), _from(at, len(y))))
-    fresh, heard = usual.innovations(y, x), fir(usual.poly, steps)
+    fresh, known = usual.innovations(y, x), np.isfinite(y)[:, None]
+    seen = np.where(known, steps, np.nan)  # through the same gaps as what is new
+    heard = np.column_stack([fir(usual.poly, bridged(c, usual.poly)) for c in seen.T])
     use = np.isfinite(fresh) & (_from(at - 1, len(y)) > 0)
     if not use[at:].any():
         return x, usual

@@ -90,3 +90,12 @@ def test_of_a_profile_known_for_a_day_a_second_level_is_named() -> None:
     y = changed(LEVEL, made(760, seed=0), at=SINCE)
     y = y.where(y.index < SINCE + pd.Timedelta(days=11), y + 40)
     assert [f.name for f in look(y, 16, learnt=SINCE)] == [LEVEL]
+
+
+@pytest.mark.parametrize("memory", [0.9, 0.97])
+def test_a_level_learnt_after_an_outage_is_as_large_as_it_is(memory: float) -> None:
+    """Days without readings at the change neither add to its size nor name it again."""
+    y = made(760, freq="P1D", seed=1, memory=memory)
+    y = y.where(y.index < SINCE, y + 15)
+    y[(y.index >= SINCE) & (y.index < SINCE + pd.Timedelta(days=10))] = np.nan
+    assert [look(y, 10 + days, learnt=SINCE) for days in (2, 4, 7, 15)] == [[]] * 4
