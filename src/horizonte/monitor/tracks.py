@@ -12,13 +12,22 @@ from scipy.linalg import block_diag
 from horizonte.monitor import profile, shapes
 from horizonte.monitor.days import Days
 from horizonte.monitor.shapes import Alarm, Bank
-from horizonte.monitor.usual import Usual, bridged, calendar, fir, fit, least_squares
+from horizonte.monitor.usual import (
+    Usual,
+    bridged,
+    calendar,
+    fir,
+    fit,
+    least_squares,
+    weekdays,
+)
 
 Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 REACH, SHORT = shapes.REACH, 28  # days in which a change is looked for; of a short history
 LONG = 400  # days of history that are no short one
 LEAST = 42  # days of reference
+LEFT = 0.25  # share of a day's own that a fit must leave to tell its noise
 MANY = 6  # cells a day from which a day has a noise of its own
 
 
@@ -78,19 +87,21 @@ def reference(days: int) -> tuple[int, int]:
 def track(name: str, y: Reals, days: Days, *, learnt: int = 0) -> Track | None:
     """Return the track of ``y`` over ``days``; None where the past says nothing.
 
-    From row ``learnt`` on (0: none) another level is as usual as the one before.
+    From row ``learnt`` on (0: none) another level is as usual as the one before, and of a daily
+    series other weekdays: its course may have been shifted by days.
     """
     end, reach = reference(len(days))
     if end < LEAST:
         return None
     x = calendar(days, end)
     long = 0 < learnt <= end - LEAST
-    x = np.column_stack((x, _from(learnt, len(x)))) if long else x
+    anew = _anew(days, learnt)
+    x = np.column_stack((x, anew)) if long else x
     usual = fit(y[:end], x[:end])
     if usual is None:
         return None
     if learnt and not long:
-        x, usual = _stepped(y, x, usual, at=learnt)
+        x, usual = _stepped(y, x, usual, anew, at=learnt)
     bank = Bank.of(usual.poly, shapes.kinds(ramps=reach == REACH), reach)
     own = shapes.own(usual.innovations(y[:end], x[:end]), bank)
     return Track(name, y, x, usual, bank, own, end)
@@ -100,12 +111,20 @@ def _from(row: int, rows: int) -> Reals:
     return (np.arange(rows) >= row).astype(float)
 
 
-def _stepped(y: Reals, x: Reals, usual: Usual, *, at: int) -> tuple[Reals, Usual]:
-    """Return ``x`` and ``usual`` with a step at row ``at``, as all days since then say.
+def _anew(days: Days, learnt: int) -> Reals:
+    """Return what is another from row ``learnt`` on: the level, and the weekdays of daily rows."""
+    whole = [np.ones(len(days))]
+    if days.cells == 1 and days.row.days == 1:
+        whole += weekdays(days)
+    return np.column_stack(whole) * _from(learnt, len(days))[:, None]
 
-    It may have begun within the row before: that one has a step of its own.
+
+def _stepped(y: Reals, x: Reals, usual: Usual, anew: Reals, *, at: int) -> tuple[Reals, Usual]:
+    """Return ``x`` and ``usual`` with ``anew`` from row ``at`` on, as all days since then say.
+
+    The step may have begun within the row before: that one has a step of its own.
     """
-    steps = np.column_stack((_from(at - 1, len(y)), _from(at, len(y))))
+    steps = np.column_stack((_from(at - 1, len(y)), anew))
     fresh, known = usual.innovations(y, x), np.isfinite(y)[:, None]
     seen = np.where(known, steps, np.nan)  # through the same gaps as what is new
     heard = np.column_stack([fir(usual.poly, bridged(c, usual.poly)) for c in seen.T])
@@ -153,7 +172,7 @@ def daily(days: Days, found: profile.Profile) -> Reals:
 def noise(days: Days, found: profile.Profile, base: Track) -> Track | None:
     """Return the track of how large the new part of a day (or of its cells) is."""
     if days.cells < MANY:
-        return track("noise", np.cbrt(base.fresh**2), days)
+        return track("noise", np.cbrt(_unfitted(base, days.learnt) ** 2), days)
     end, _ = reference(len(days))
     new = np.abs(profile.fresh(found.rest, profile.carry(found.rest, end)))
     count = np.isfinite(new).sum(axis=1)
@@ -164,6 +183,18 @@ def noise(days: Days, found: profile.Profile, base: Track) -> Track | None:
     mean /= np.sqrt((1 + 1 / found.weeks[:-1]) / (1 + 1 / profile.WEEKS))
     known = (count >= days.cells / 2) & (mean > 0)
     return track("noise", np.log(mean, out=np.full(len(days), np.nan), where=known), days)
+
+
+def _unfitted(base: Track, learnt: int) -> Reals:
+    """Return what is new each day, as large as if days after ``learnt`` had not been fitted to.
+
+    Where they say most of what they are held against, nothing is known.
+    """
+    if learnt <= base.end - LEAST:
+        return base.fresh
+    taken = np.einsum("ti,ij,tj->t", base.heard, base.usual.spread, base.heard)
+    left = np.where(_from(learnt - 1, len(taken)) > 0, 1 - taken, 1.0)
+    return base.fresh / np.sqrt(np.where(left > LEFT, left, np.nan))
 
 
 def gain(days: Days) -> Track | None:

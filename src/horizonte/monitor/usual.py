@@ -49,7 +49,7 @@ def calendar(days: Days, rows: int | None = None) -> Reals:
     n = len(days) if rows is None else rows
     columns = [np.ones(len(days))]
     if days.row.days == 1:
-        columns += [(days.weekday == d).astype(float) for d in range(1, 7)]
+        columns += weekdays(days)
         if days.free[:n].sum() >= 4:
             columns.append(days.free.astype(float))
     known = n * days.row.days
@@ -60,6 +60,11 @@ def calendar(days: Days, rows: int | None = None) -> Reals:
     if known >= TWO_YEARS:
         columns.append(days.season)
     return np.column_stack(columns)
+
+
+def weekdays(days: Days) -> list[Reals]:
+    """Return a column for each weekday but Monday: 1 on its rows."""
+    return [(days.weekday == d).astype(float) for d in range(1, 7)]
 
 
 def fit(y: Reals, x: Reals) -> Usual | None:

@@ -99,3 +99,13 @@ def test_a_level_learnt_after_an_outage_is_as_large_as_it_is(memory: float) -> N
     y = y.where(y.index < SINCE, y + 15)
     y[(y.index >= SINCE) & (y.index < SINCE + pd.Timedelta(days=10))] = np.nan
     assert [look(y, 10 + days, learnt=SINCE) for days in (2, 4, 7, 15)] == [[]] * 4
+
+
+def test_a_learnt_week_of_days_is_not_named_again() -> None:
+    """Of a daily series whose week came two days later, other weekdays are another course."""
+    ds = pd.date_range("2022-01-01", periods=900, freq="1D", tz="UTC")
+    week = pd.Series(np.where(ds.weekday >= 5, -10.0, 0.0), index=ds)
+    noise = np.random.default_rng(0).normal(size=len(ds))
+    y = 50 + noise + week.where(ds < SINCE, week.shift(2))
+    assert look(y, 12, learnt=None)[0].name == PHASE
+    assert [look(y, days, learnt=SINCE) for days in (8, 21, 60, 120, 190)] == [[]] * 5
