@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timezone, tzinfo
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class Days:
     """
 
     unique_id: str
-    zone: str
+    zone: str | tzinfo  # in which rows follow each other
     first: pd.Timestamp  # local, naive
     row: pd.Timedelta
     x: Reals
@@ -73,13 +74,14 @@ def days(rows: pd.DataFrame, meta: Mapping[str, Any], *, now: pd.Timestamp) -> D
     """
     step = freq.step(str(meta["freq"]))
     lag = pd.Timedelta(seconds=float(meta["publication_lag_seconds"]))
-    local = rows["ds"].dt.tz_convert(str(meta["zone"])).dt.tz_localize(None)
-    row = max(step, pd.Timedelta(days=1))
-    cells = 1 if row == step else int(min(24, row // step))
     if not len(rows):
         return None
+    zone = _zone(rows["ds"], str(meta["zone"]), step=step)
+    local = rows["ds"].dt.tz_convert(zone).dt.tz_localize(None)
+    row = max(step, pd.Timedelta(days=1))
+    cells = 1 if row == step else int(min(24, row // step))
     first = local.min() if row == step else local.min().normalize()
-    end = (now - lag).tz_convert(str(meta["zone"])).tz_localize(None)
+    end = (now - lag).tz_convert(zone).tz_localize(None)
     size = min(int((end - first) // row), int((local.max() - first) // row) + 1)
     if size < 1:
         return None
@@ -89,15 +91,27 @@ def days(rows: pd.DataFrame, meta: Mapping[str, Any], *, now: pd.Timestamp) -> D
     index = pd.date_range(first, periods=size, freq=row)
     return Days(
         unique_id=str(rows["unique_id"].iloc[0]),
-        zone=str(meta["zone"]),
+        zone=zone,
         first=first,
         row=row,
         x=_whole(x),
         weekday=index.weekday.to_numpy().astype(np.int64),
         season=((index - first) / pd.Timedelta(days=365.2425)).to_numpy(float),
         free=_free(index, meta["holidays"]),
-        learnt=_learnt(index, meta),
+        learnt=_learnt(index, meta, zone),
     )
+
+
+def _zone(ds: pd.Series, zone: str, *, step: pd.Timedelta) -> str | tzinfo:
+    """Return the zone in which rows of a ``step`` follow each other without a gap.
+
+    Steps of a day or more that go on through a change of the clock stay at the first one's offset;
+    such as begin at midnight go with the clock.
+    """
+    first = ds.min()
+    if step < pd.Timedelta(days=1) or ((ds - first) % step).any():
+        return zone
+    return timezone(first.tz_convert(zone).utcoffset())
 
 
 def _cells(rows: pd.DataFrame, cell: NDArray[np.int64], *, shape: tuple[int, int]) -> Reals:
@@ -126,12 +140,12 @@ def _whole(x: Reals) -> Reals:
     return np.where(poor[:, None], np.nan, x)
 
 
-def _learnt(index: pd.DatetimeIndex, meta: Mapping[str, Any]) -> int:
+def _learnt(index: pd.DatetimeIndex, meta: Mapping[str, Any], zone: str | tzinfo) -> int:
     """Return the first row that began after what fits were told of."""
     since = meta.get("learnt")
     if since is None or pd.isna(since):
         return 0
-    local = pd.Timestamp(since).tz_convert(str(meta["zone"])).tz_localize(None)
+    local = pd.Timestamp(since).tz_convert(zone).tz_localize(None)
     return int(index.searchsorted(local, side="right"))
 
 
