@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from horizonte.policy import Gate
 from horizonte.retrain.daily import CHALLENGER, NAIVE, Days, differences, saved
 from horizonte.retrain.paired import Paired, paired
@@ -77,4 +79,4 @@ def off(table: tuple[Series, ...], policy: Gate) -> list[str]:
 
 def _band(days: int, policy: Gate) -> float:
     """Return how far a coverage may be from its level: of fewer days it strays further by chance."""
-    return policy.coverage * max(1.0, USUAL / days) ** 0.5
+    return policy.coverage * math.sqrt(max(1.0, USUAL / days))
