@@ -80,7 +80,7 @@ def days(rows: pd.DataFrame, meta: Mapping[str, Any], *, now: pd.Timestamp) -> D
     local = rows["ds"].dt.tz_convert(zone).dt.tz_localize(None)
     row = max(step, pd.Timedelta(days=1))
     cells = 1 if row == step else int(min(24, row // step))
-    first = local.min() if row == step else local.min().normalize()
+    first = local.min() if row == step else _begin(rows["ds"], local, step=step)
     end = (now - lag).tz_convert(zone).tz_localize(None)
     size = min(int((end - first) // row), int((local.max() - first) // row) + 1)
     if size < 1:
@@ -138,6 +138,20 @@ def _whole(x: Reals) -> Reals:
     """Return ``x`` with the days that are known too little left out."""
     poor = np.isfinite(x).mean(axis=1) < WHOLE
     return np.where(poor[:, None], np.nan, x)
+
+
+def _begin(ds: pd.Series, local: pd.Series, *, step: pd.Timedelta) -> pd.Timestamp:
+    """Return where the first day begins: at midnight, or of steps over an hour with one of them.
+
+    With the first of the clock that is the furthest back: the other one's then start an hour into
+    the same cells, and none changes its cell with the clock.
+    """
+    first = pd.Timestamp(local.min())
+    if step <= pd.Timedelta(hours=1):
+        return first.normalize()
+    back = ds.min().tz_localize(None) + (local - ds.dt.tz_localize(None)).min()
+    late = pd.Timedelta((back - back.normalize()) % step)
+    return (first - late).normalize() + late
 
 
 def _learnt(index: pd.DatetimeIndex, meta: Mapping[str, Any], zone: str | tzinfo) -> int:

@@ -68,3 +68,28 @@ def test_a_row_is_whole_when_its_step_is_over(begun: str) -> None:
             found = days(prepared(y), meta, now=ds[at] + DAY + late)
             assert found is not None
             assert len(found) == size
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Europe/Lisbon"])
+@pytest.mark.parametrize("hours", [2, 3, 4, 6])
+def test_no_reading_changes_its_cell_with_the_clock(zone: str, hours: int) -> None:
+    """Of steps of hours each cell holds those of one hour of UTC, in winter as in summer."""
+    step = pd.Timedelta(hours=hours)
+    ds = pd.date_range("2022-05-01", periods=800 * 24 // hours, freq=step, tz="UTC")
+    y = pd.Series(ds.hour.astype(float), index=ds)
+    meta = row("a", freq=f"PT{hours}H", zone=zone)
+    found = days(prepared(y), meta, now=ds[-1] + step)
+    assert found is not None
+    assert all(len(set(cell[np.isfinite(cell)])) == 1 for cell in found.x.T)
+    assert len({cell[10] for cell in found.x.T}) == 24 // hours
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin"])
+def test_a_cell_of_hours_is_named_by_its_start(zone: str) -> None:
+    """The instant of a cell is that of its reading, while the clock is the one furthest back."""
+    step = pd.Timedelta("4h")
+    ds = pd.date_range("2022-12-01", periods=240, freq=step, tz="UTC")
+    y = pd.Series(np.arange(240.0), index=ds)
+    found = days(prepared(y), row("a", freq="PT4H", zone=zone), now=ds[-1] + step)
+    assert found is not None
+    assert all(found.instant(20, cell) == ds[int(found.x[20, cell])] for cell in range(6))
