@@ -131,7 +131,7 @@ def quick(
         freq=sheet.source.freq,
         known_future=sheet.known_future,
         budget_seconds=budget_seconds,
-        zone=sheet.source.zone,
+        zone=sheet.source.calendar,
     )
     sentences = files.sentences(sheet, found)
     files.save(save, found, refused=sheet.refused, sentences=sentences)

@@ -88,7 +88,9 @@ class Source(BaseModel):
     times: Literal["offset", "local"] = Field(
         "offset", description="offset: each time carries one; local: naive times in `zone`"
     )
-    zone: Zone = Field("UTC", description="zone of the calendar, and of naive times if local")
+    zone: Zone = Field(
+        "UTC", description="zone of the calendar, and of naive times if local; dates are labels"
+    )
     day_first: bool | None = Field(None, description="order of 03/04/2025; unset refuses it")
     serial_epoch: Literal[1900, 1904] | None = Field(
         None, description="accept bare Excel serial numbers as times, counted from this year"
@@ -112,6 +114,17 @@ class Source(BaseModel):
     skew: Span = Field("PT5M", description="how far ahead of arrival a live reading may be")
     new_series: int = Field(0, ge=0, le=100_000, description="undeclared series it may register")
     series: dict[str, Channel] = {}
+
+    @property
+    def labels(self) -> bool:
+        """Tell whether its naive midnights are dates, labels of days, at 00:00 UTC."""
+        whole = pd.Timedelta(self.freq) % pd.Timedelta(days=1) == pd.Timedelta(0)
+        return whole and self.times == "local"
+
+    @property
+    def calendar(self) -> str:
+        """Return the zone in whose calendar its instants lie: that of a label is UTC."""
+        return "UTC" if self.labels else self.zone
 
     @model_validator(mode="before")
     @classmethod

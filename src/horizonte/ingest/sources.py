@@ -50,7 +50,7 @@ def series_of(source: Source, *, new: Sequence[str] | None = None) -> pd.DataFra
             "unique_id": unique_id,
             "freq": source.freq,
             "unit": channel.unit,
-            "zone": source.zone,
+            "zone": source.calendar,
             "role": channel.role,
             "known_ahead_hours": pd.Timedelta(channel.known_ahead) / pd.Timedelta(hours=1),
             "publication_lag_seconds": pd.Timedelta(source.publication_lag).total_seconds(),

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from horizonte.ingest.sources import Source
 
 FIRST_YEAR, LAST_YEAR = 1901, 2199
-DAY = pd.Timedelta(days=1)
 _CLOCK = (
     r"(?:(?:[T ] *)(?P<H>\d{1,2})[:h](?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
     r"(?: ?(?P<ap>[AaPp][Mm]))?)?(?: ?(?P<o>Z|UTC|[+-]\d{2}(?::?\d{2})?))?$"
@@ -166,7 +165,7 @@ def _naive(
 ) -> tuple[np.ndarray, np.ndarray]:
     if source.times == "offset":
         return utc, np.where(naive, NAIVE, code)
-    if pd.Timedelta(source.freq) % DAY == pd.Timedelta(0):
+    if source.labels:
         naive = naive & (utc != utc.astype("M8[D]"))
     years = utc.astype("M8[Y]").astype(int) + 1970
     naive = naive & (years >= FIRST_YEAR) & (years <= LAST_YEAR)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
 from horizonte.errors import ConfigFault, NotFound
 from horizonte.ingest.sources import find_source, load_sources, series_of
+from horizonte.prepare.calendar import calendar
 
 GOOD: dict[str, Any] = {"freq": "30min", "series": {"Demand (MW)": {"unit": "MW"}}}
 
@@ -26,6 +28,32 @@ def test_defaults(tmp_path: Path) -> None:
     row = frame.iloc[0]
     assert (row["unique_id"], row["freq"], row["zone"]) == ("x/demand_mw", "PT30M", "UTC")
     assert (row["known_ahead_hours"], row["publication_lag_seconds"], row["source"]) == (0, 0, "x")
+
+
+@pytest.mark.parametrize(
+    ("freq", "times", "zone"),
+    [
+        ("P1D", "local", "UTC"),
+        ("P7D", "local", "UTC"),
+        ("P1D", "offset", "America/Sao_Paulo"),
+        ("PT1H", "local", "America/Sao_Paulo"),
+    ],
+)
+def test_dates_keep_their_day(tmp_path: Path, freq: str, times: str, zone: str) -> None:
+    """A date is a label, at 00:00 UTC: its calendar is that of UTC, as it is no instant there."""
+    body = GOOD | {"freq": freq, "times": times, "zone": "America/Sao_Paulo"}
+    (found,) = series_of(_load(tmp_path, {"x": body})["x"])["zone"]
+    assert found == zone
+
+
+def test_christmas_is_on_the_25th_of_december(tmp_path: Path) -> None:
+    """Of a daily file from a zone west of Greenwich, too."""
+    body = GOOD | {"freq": "P1D", "times": "local", "zone": "America/Sao_Paulo"}
+    (zone,) = series_of(_load(tmp_path, {"x": body})["x"])["zone"]
+    labels = pd.Series(pd.date_range("2024-12-25", periods=3, tz="UTC"))
+    facts = calendar(labels, zone=zone, holidays="BR")
+    assert facts["weekday"].tolist() == [2, 3, 4]
+    assert facts["holiday"].tolist() == [1, 0, 0]
 
 
 @pytest.mark.parametrize(
