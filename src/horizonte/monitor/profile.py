@@ -170,8 +170,10 @@ def _evidence(
     signal = float(power[START:end].mean()) - 2 * max(mean, 0.0)
     if signal <= 0 or signal**2 / spread**2 < WEAK:
         return None
-    bound, unsure = max(CLIP * spread, signal), spread**2 * wide
-    bounded = signal / unsure * (np.clip(rest, -bound, bound) - signal / 2)
+    # each day by its own: in months of a flat profile a move shows less
+    each = np.maximum(power - 2 * max(mean, 0.0) * wide, 0.0)
+    bound, unsure = np.maximum(CLIP * spread, each), spread**2 * wide
+    bounded = each / unsure * (np.clip(rest, -bound, bound) - each / 2)
     own = _highest(bounded[START:end]) + np.log(max(1.0, 365 / (rate * (end - START))))
     limit = max(np.log(365 * INDEPENDENT / rate), own)
     wild = np.maximum(1.0, unsure / max(float(power[START:end].mean()), 1e-12))

@@ -265,3 +265,15 @@ def test_order_repeats_and_the_future_do_not_matter(seed: int) -> None:
     later = rows.assign(ds=rows["ds"] + pd.Timedelta(days=500), y=1e9, y_raw=1e9)
     shuffled = pd.concat([rows, rows, later]).sample(frac=1.0, random_state=seed)
     assert look(shuffled, now=now) == look(rows, now=now)
+
+
+@pytest.mark.parametrize("seed", [0, 4])
+def test_a_clock_set_wrong_in_flat_months(seed: int) -> None:
+    """Each day is held against what it would show itself: a flat one less than one of the year."""
+    y = made(920, seed=seed)
+    day = y.groupby(y.index.hour).transform("mean") - y.mean()
+    at = y.index[-1].normalize() - pd.Timedelta(days=20)
+    flat = y - 0.36 * day * np.cos(2 * np.pi * ((y.index - at) / pd.Timedelta("365.25D")))
+    (found,) = look(prepared(flat.where(y.index < at, flat.shift(3))))
+    assert found.name == "phase shift"
+    assert look(prepared(flat)) == []
