@@ -58,7 +58,7 @@ class Gate(Section):
     gain: float = Field(ge=0, description="least gain in quantile loss, as a share")
     alpha: float = Field(gt=0, lt=0.5, description="level of the paired test")
     coverage: float = Field(
-        gt=0, lt=0.5, description="distance allowed of a coverage from its level"
+        gt=0, lt=0.5, description="distance allowed of a coverage from its level over four weeks"
     )
     answer_seconds: float = Field(gt=0, description="a slower answer is refused")
 

@@ -53,6 +53,11 @@ class Days:
         """Return what stands in one cell a row, or the mean where rows have many."""
         return self.x[:, 0] if self.cells == 1 else np.nanmean(self.x, axis=1)
 
+    @property
+    def both(self) -> slice:
+        """Return the row of the old course and the learnt one; none where nothing was learnt."""
+        return slice(max(0, self.learnt - 1), self.learnt)
+
     def until(self, rows: int) -> Days:
         """Return the first ``rows`` rows."""
         cut = {n: getattr(self, n)[:rows] for n in ("x", "weekday", "season", "free")}

@@ -63,7 +63,7 @@ def profile(days: Days) -> Profile:
             total[back:] += np.where(known, padded[:-back], 0.0)
             count[back:] += known
     usual = np.divide(total, count, out=np.full_like(padded, np.nan), where=count >= 2)
-    usual[max(0, days.learnt - 1) : days.learnt] = np.nan  # a day of both courses
+    usual[days.both] = np.nan
     rest = days.x - usual[:-1]
     weeks = np.maximum(count.sum(axis=1) / np.maximum((count > 0).sum(axis=1), 1), 1.0)
     weeks[:START] = WEEKS  # of the first days nothing is told

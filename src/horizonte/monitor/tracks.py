@@ -95,13 +95,13 @@ def track(name: str, y: Reals, days: Days, *, learnt: int = 0) -> Track | None:
         return None
     x = calendar(days, end)
     long = 0 < learnt <= end - LEAST
-    anew = _anew(days, learnt)
-    x = np.column_stack((x, anew)) if long else x
+    if long:
+        x = np.column_stack((x, _anew(days, learnt)))
     usual = fit(y[:end], x[:end])
     if usual is None:
         return None
     if learnt and not long:
-        x, usual = _stepped(y, x, usual, anew, at=learnt)
+        x, usual = _stepped(y, x, usual, _anew(days, learnt), at=learnt)
     bank = Bank.of(usual.poly, shapes.kinds(ramps=reach == REACH), reach)
     own = shapes.own(usual.innovations(y[:end], x[:end]), bank)
     return Track(name, y, x, usual, bank, own, end)
@@ -204,7 +204,7 @@ def gain(days: Days) -> Track | None:
     end, _ = reference(len(days))
     before = np.arange(len(days)) < days.learnt
     shape = np.where(before[:, None], _shape(days, before, end), _shape(days, ~before, end))
-    shape[max(0, days.learnt - 1) : days.learnt] = np.nan  # a day of both courses
+    shape[days.both] = np.nan
     slope = _slope(shape, days.x)
     spread = 1.4826 * np.nanmedian(np.abs(slope[:end] - 1)) if np.isfinite(slope[:end]).any() else 9
     return track("gain", slope, days) if spread < 1 else None
