@@ -1,8 +1,8 @@
 """A level that repeats plus errors that persist: what statistical and Prophet models share.
 
-The level is fitted to a transform of the series; what it leaves is an autoregression on the last
-hour and on the same time of earlier days and weeks, so that a forecast starts from what was just
-observed, however old the fit.
+The level is fitted to a transform of the series, and follows the series where that has moved since;
+what it leaves is an autoregression on the last hour and on the same time of earlier days and
+weeks. So a forecast starts from what was just observed, however old the fit.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from horizonte.model.following import SPANS, follow
 from horizonte.model.per_series import Spec, origins
 from horizonte.prepare.windows import Reals, Windows
 
@@ -24,9 +25,11 @@ Level = Callable[[Spec, Windows, int], Reals]  # over the last steps and the hor
 def forecast(spec: Spec, windows: Windows, level: Level) -> Reals:
     """Return the forecasts of every row, ``[n, horizon]``."""
     lags = spec["lags"]
-    back = min(windows.length, max(lags, default=0) + windows.steps(SETTLE))
+    back = min(windows.length, _reach(lags, windows))
     expected = level(spec, windows, back)
     past = forward(windows.y[:, windows.length - back :], spec["transform"])
+    learnt = spec.get("follow", ())  # models saved before follow nothing
+    expected = expected + follow(learnt, past - expected[:, :back], windows.horizon)
     ahead = recurse(past - expected[:, :back], lags=lags, phi=spec["phi"], horizon=windows.horizon)
     return inverse(expected[:, back:] + ahead, spec["transform"])
 
@@ -51,6 +54,11 @@ def recurse(errors: Reals, *, lags: Sequence[int], phi: Sequence[float], horizon
     return path[len(path) - horizon :].T
 
 
+def _reach(lags: Sequence[int], windows: Windows) -> int:
+    """Return how many steps a forecast looks back on."""
+    return max(max(lags, default=0) + windows.steps(SETTLE), windows.steps(SPANS[0]))
+
+
 def usable_transforms(one: Windows) -> tuple[str, ...]:
     """Return the transforms that a series allows: only one never negative may be bent."""
     return TRANSFORMS if np.nanmin(one.y) >= 0 else TRANSFORMS[:1]
@@ -62,7 +70,7 @@ def best(specs: Sequence[Spec], one: Windows, answer: Callable[[Spec, Windows], 
     Its level alone replaces an autoregression that runs away. A level knows the end that it was
     fitted on, so being a little better there says nothing.
     """
-    back = max(specs[0]["lags"], default=0) + one.steps(SETTLE)
+    back = _reach(specs[0]["lags"], one)
     windows, actual = origins(one, count=28, every="PT25H", back=back)
     if not np.isfinite(actual).any():
         return specs[0]

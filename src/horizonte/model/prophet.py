@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from horizonte.model import autoregression as ar
 from horizonte.model import fourier, statistical
+from horizonte.model.following import learn
 from horizonte.model.per_series import PerSeries, Spec, recent
 from horizonte.prepare.calendar import calendar
 from horizonte.prepare.windows import Reals, Windows
@@ -52,7 +53,7 @@ def fit(one: Windows, where: Spec, seed: int) -> Spec:
         "model": _stripped(model),
     }
     errors = frame["y"].to_numpy() - level(spec, history, history.length)[0, : history.length]
-    return {**spec, "phi": ar.weights(errors, spec["lags"])}
+    return {**spec, "phi": ar.weights(errors, spec["lags"]), "follow": learn(errors, history)}
 
 
 def forecast(spec: Spec, windows: Windows) -> Reals:

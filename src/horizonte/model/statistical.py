@@ -1,9 +1,10 @@
 """Regression on Fourier terms with autoregressive errors, fitted by statsmodels.
 
-What repeats (day, week, year, holidays, known covariates) is a regression; what it leaves is an
-autoregression. A fit is saved as its specification and parameters, and forecasts from any
-history they are run on. It is statsmodels' AutoReg with deterministic terms, with its two parts
-fitted one after the other so that missing values cost no more than themselves.
+What repeats (day, week, year, holidays, known covariates) is a regression that follows where the
+series has moved since; what it leaves is an autoregression. A fit is saved as its specification and
+parameters, and forecasts from any history they are run on. It is statsmodels' AutoReg with
+deterministic terms, with its two parts fitted one after the other so that missing values cost no
+more than themselves.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 
 from horizonte.model import autoregression as ar
 from horizonte.model import fourier
+from horizonte.model.following import learn
 from horizonte.model.per_series import PerSeries, Spec, recent
 from horizonte.prepare.windows import Reals, Windows
 
@@ -46,10 +48,11 @@ def _candidates(one: Windows, where: Spec) -> list[Spec]:
     thin = rows[::hour] if hour * 500 < len(rows) else rows
     betas = ar.least_squares(columns[thin], values[thin], ridge=RIDGE)
     lags = ar.usable_lags(one)
+    misses = [value - columns @ beta for value, beta in zip(values.T, betas, strict=True)]
     return [
         {**spec, "transform": transform, "lags": lags, "beta": beta.tolist(),
-         "phi": ar.weights(value - columns @ beta, lags)}
-        for transform, beta, value in zip(transforms, betas, values.T, strict=True)
+         "phi": ar.weights(errors, lags), "follow": learn(errors, one)}
+        for transform, beta, errors in zip(transforms, betas, misses, strict=True)
     ]  # fmt: skip
 
 

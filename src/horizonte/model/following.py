@@ -1,0 +1,113 @@
+"""What a fitted level has lately missed: its height and its day, as far as that is more than chance.
+
+A regression on the calendar knows a series as it was. Where the series has moved since, the errors of the
+last weeks say by how much: their mean, and their usual shape over a day. A share of both goes on, as it
+did in the history of the fit; a miss far larger than any there is no chance, and goes on as a whole:
+the shrinkage of James & Stein (1961), towards what was learnt instead of towards nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from horizonte.model.per_series import Spec
+from horizonte.prepare.windows import Reals, Windows
+
+SPANS = ("P28D", "P7D")  # what the first leaves is read over the second
+CHANCE = 4.0  # times the usual mean square: up to two deviations, a miss may be chance
+ENOUGH = 0.5  # share of a span that must have been seen to learn from it
+LEAST = 8  # past cutoffs without which nothing is learnt
+CELLS = 4_000_000  # bound on what is read of a history
+
+
+class Misses(NamedTuple):
+    """The errors of one span: their mean, their day about it, and how much of them was seen."""
+
+    level: Reals  # [n, 1]
+    shape: Reals  # [n, day], 0 where nothing was seen
+    known: NDArray[np.bool_]  # [n, day]
+    seen: Reals  # [n, 1], share of the span
+
+
+def learn(errors: Reals, one: Windows) -> list[Spec]:
+    """Return per span how large the misses of a level usually are, and what share of them goes on.
+
+    ``errors`` ``[length]`` are those of the history that ``one`` stands for, NaN where nothing was
+    observed. A history that is too short teaches nothing, and then nothing is followed.
+    """
+    day, back = one.steps("P1D"), one.steps(SPANS[0])
+    size = back + one.horizon
+    if len(errors) < size:
+        return []
+    every = day * max(1, -(-len(errors) * size // (day * CELLS)))
+    left = np.lib.stride_tricks.sliding_window_view(errors, size)[::-every]
+    out: list[Spec] = []
+    for span in SPANS:
+        steps = max(one.steps(span) // day, 1) * day
+        found, after = _misses(left[:, :back], steps, day), _ahead(left[:, back:], day)
+        good = (found.seen[:, 0] > ENOUGH) & after.known.any(axis=1)
+        if good.sum() < LEAST:
+            break
+        parts = {
+            "level": _usual(found.level[good], after.level[good]),
+            "shape": _usual(found.shape[good], np.where(after.known, after.shape, np.nan)[good]),
+        }
+        out.append({"steps": steps, "day": day, **parts})
+        left = left - follow(out[-1:], left[:, :back], one.horizon)
+    return out
+
+
+def follow(learnt: Sequence[Spec], errors: Reals, horizon: int) -> Reals:
+    """Return what goes on of a level's ``errors`` ``[n, back]``, over them and the horizon.
+
+    ``[n, back + horizon]``, to be added to the level. Sums run step by step, so that a row gives the
+    same bits alone and among others.
+    """
+    steps = np.arange(-errors.shape[1], horizon)
+    out = np.zeros((len(errors), len(steps)))
+    for spec in learnt:
+        found = _misses(errors - out[:, : errors.shape[1]], spec["steps"], spec["day"])
+        moved = _going_on(found.level, found.seen, **spec["level"])
+        moved = moved + _going_on(found.shape, found.seen, **spec["shape"])
+        out = out + moved[:, steps % spec["day"]]
+    return out
+
+
+def _going_on(miss: Reals, seen: Reals, *, usual: float, kept: float) -> Reals:
+    """Return of a miss (one row each) what is no chance, and of the rest the share ``kept``."""
+    size = (miss**2).cumsum(axis=1)[:, -1:] / miss.shape[1]
+    chance = CHANCE * usual / np.where(seen > 0, seen, 1.0)
+    alike = np.divide(chance, size, out=np.ones_like(size), where=size > chance)
+    share: Reals = 1 - (1 - kept) * alike
+    return miss * share
+
+
+def _usual(found: Reals, after: Reals) -> dict[str, float]:
+    """Return the mean square of past misses, and the share of them that came again (0 to 1)."""
+    known = np.isfinite(after)
+    power = float((found[known] ** 2).sum())
+    kept = float((found[known] * after[known]).sum()) / power if power > 0 else 0.0
+    return {"usual": float(np.mean(found**2)), "kept": min(max(kept, 0.0), 1.0)}
+
+
+def _ahead(errors: Reals, day: int) -> Misses:
+    whole = np.pad(errors, ((0, 0), (0, -errors.shape[1] % day)), constant_values=np.nan)
+    return _misses(whole, whole.shape[1], day)
+
+
+def _misses(errors: Reals, steps: int, day: int) -> Misses:
+    """Return what the last ``steps`` (whole days) of ``errors`` ``[n, any]`` say."""
+    kept = errors[:, max(errors.shape[1] - steps, 0) :]
+    whole = np.pad(kept, ((0, 0), (steps - kept.shape[1], 0)), constant_values=np.nan)
+    days = whole.reshape(len(errors), -1, day)
+    seen = np.isfinite(days)
+    count = seen.cumsum(axis=1)[:, -1]
+    total = np.where(seen, days, 0.0).cumsum(axis=1)[:, -1]
+    number = count.sum(axis=1, keepdims=True)
+    level = total.cumsum(axis=1)[:, -1:] / np.maximum(number, 1)
+    shape = np.where(count > 0, total / np.maximum(count, 1) - level, 0.0)
+    return Misses(level, shape, count > 0, number / steps)
