@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,8 +85,7 @@ class Boosting:
         """Fit on at most ``ROWS`` cells of the panel; the same input gives the same text."""
         import lightgbm
 
-        usual = replace(windows, changed=None)  # trees would learn the weather of few days
-        cells = training_cells(usual, count=ROWS, seed=seed)
+        cells = training_cells(windows, count=ROWS, seed=seed)
         places = meta[["unique_id", "zone", "holidays"]]
         built = matrix(windows, cells, meta=places)
         moved = built.scale > 0

@@ -21,11 +21,11 @@ SPANS = ("P28D", "P7D")  # what the first leaves is read over the second
 CHANCE = 4.0  # times the usual mean square: up to two deviations, a miss may be chance
 ENOUGH = 0.5  # share of a span that must have been seen to learn from it
 LEAST = 8  # past cutoffs without which nothing is learnt
-CELLS = 4_000_000  # bound on what is read of a history
+CELLS = 1_000_000  # bound on what is read of a history
 
 
 class Misses(NamedTuple):
-    """The errors of one span: their mean, their day about it, and how much of them was seen."""
+    """The errors of one span: their level, their day about it, and how much of them was seen."""
 
     level: Reals  # [n, 1]
     shape: Reals  # [n, day], 0 where nothing was seen
@@ -48,37 +48,56 @@ def learn(errors: Reals, one: Windows) -> list[Spec]:
     out: list[Spec] = []
     for span in SPANS:
         steps = max(one.steps(span) // day, 1) * day
-        found, after = _misses(left[:, :back], steps, day), _ahead(left[:, back:], day)
-        good = (found.seen[:, 0] > ENOUGH) & after.known.any(axis=1)
-        if good.sum() < LEAST:
+        spec = usual(left[:, :back], left[:, back:], steps=steps, day=day)
+        if spec is None:
             break
-        parts = {
-            "level": _usual(found.level[good], after.level[good]),
-            "shape": _usual(found.shape[good], np.where(after.known, after.shape, np.nan)[good]),
-        }
-        out.append({"steps": steps, "day": day, **parts})
-        left = left - follow(out[-1:], left[:, :back], one.horizon)
+        out.append(spec)
+        left = left - follow([spec], left[:, :back], one.horizon)
     return out
+
+
+def usual(past: Reals, ahead: Reals, *, steps: int, day: int) -> Spec | None:
+    """Return what the last ``steps`` of ``past`` errors ``[n, any]`` said of the errors ``ahead``.
+
+    None where too few rows were seen.
+    """
+    found = _misses(past, steps, day)
+    whole = np.pad(ahead, ((0, 0), (0, -ahead.shape[1] % day)), constant_values=np.nan)
+    after = _misses(whole, whole.shape[1], day)
+    good = (found.seen[:, 0] > ENOUGH) & after.known.any(axis=1)
+    if good.sum() < LEAST:
+        return None
+    shape_after = np.where(after.known, after.shape, np.nan)
+    return {
+        "steps": steps,
+        "day": day,
+        "level": _part(found.level[good], after.level[good]),
+        "shape": _part(found.shape[good], shape_after[good]),
+    }
 
 
 def follow(learnt: Sequence[Spec], errors: Reals, horizon: int) -> Reals:
     """Return what goes on of a level's ``errors`` ``[n, back]``, over them and the horizon.
 
-    ``[n, back + horizon]``, to be added to the level. Sums run step by step, so that a row gives the
-    same bits alone and among others.
+    ``[n, back + horizon]``, to be added to the level. A spec without ``level`` follows the shape alone. Sums
+    run step by step, so that a row gives the same bits alone and among others.
     """
     steps = np.arange(-errors.shape[1], horizon)
     out = np.zeros((len(errors), len(steps)))
     for spec in learnt:
         found = _misses(errors - out[:, : errors.shape[1]], spec["steps"], spec["day"])
-        moved = _going_on(found.level, found.seen, **spec["level"])
-        moved = moved + _going_on(found.shape, found.seen, **spec["shape"])
+        moved = _going_on(found.shape, found.seen, **spec["shape"])
+        if "level" in spec:
+            moved = moved + _going_on(found.level, found.seen, **spec["level"])
         out = out + moved[:, steps % spec["day"]]
     return out
 
 
-def _going_on(miss: Reals, seen: Reals, *, usual: float, kept: float) -> Reals:
-    """Return of a miss (one row each) what is no chance, and of the rest the share ``kept``."""
+def _going_on(miss: Reals, seen: Reals, *, usual: float | Reals, kept: float | Reals) -> Reals:
+    """Return of a miss (one row each) what is no chance, and of the rest the share ``kept``.
+
+    ``usual`` and ``kept`` may differ from row to row (``[n, 1]``).
+    """
     size = (miss**2).cumsum(axis=1)[:, -1:] / miss.shape[1]
     chance = CHANCE * usual / np.where(seen > 0, seen, 1.0)
     alike = np.divide(chance, size, out=np.ones_like(size), where=size > chance)
@@ -86,7 +105,7 @@ def _going_on(miss: Reals, seen: Reals, *, usual: float, kept: float) -> Reals:
     return miss * share
 
 
-def _usual(found: Reals, after: Reals) -> dict[str, float]:
+def _part(found: Reals, after: Reals) -> dict[str, float]:
     """Return the mean square of past misses, and the share of them that came again (0 to 1)."""
     known = np.isfinite(after)
     power = float((found[known] ** 2).sum())
@@ -94,20 +113,26 @@ def _usual(found: Reals, after: Reals) -> dict[str, float]:
     return {"usual": float(np.mean(found**2)), "kept": min(max(kept, 0.0), 1.0)}
 
 
-def _ahead(errors: Reals, day: int) -> Misses:
-    whole = np.pad(errors, ((0, 0), (0, -errors.shape[1] % day)), constant_values=np.nan)
-    return _misses(whole, whole.shape[1], day)
-
-
 def _misses(errors: Reals, steps: int, day: int) -> Misses:
     """Return what the last ``steps`` (whole days) of ``errors`` ``[n, any]`` say."""
     kept = errors[:, max(errors.shape[1] - steps, 0) :]
     whole = np.pad(kept, ((0, 0), (steps - kept.shape[1], 0)), constant_values=np.nan)
-    days = whole.reshape(len(errors), -1, day)
-    seen = np.isfinite(days)
-    count = seen.cumsum(axis=1)[:, -1]
-    total = np.where(seen, days, 0.0).cumsum(axis=1)[:, -1]
-    number = count.sum(axis=1, keepdims=True)
-    level = total.cumsum(axis=1)[:, -1:] / np.maximum(number, 1)
-    shape = np.where(count > 0, total / np.maximum(count, 1) - level, 0.0)
-    return Misses(level, shape, count > 0, number / steps)
+    middle, count = _medians(whole.reshape(len(errors), -1, day))
+    known = count > 0
+    level = middle.cumsum(axis=1)[:, -1:] / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    shape = np.where(known, middle - level, 0.0)
+    return Misses(level, shape, known, count.sum(axis=1, keepdims=True) / steps)
+
+
+def _medians(days: Reals) -> tuple[Reals, NDArray[np.int64]]:
+    """Return per time of day the median of ``days`` ``[n, days, day]``, 0 where nothing was seen, and the count.
+
+    A holiday or an hour gone wild leaves it alone, as it does a fit by absolute error.
+    """
+    count = np.isfinite(days).sum(axis=1)
+    ordered = np.sort(days, axis=1)  # what is missing comes last
+    low, high = (
+        np.take_along_axis(ordered, np.maximum(at, 0)[:, None], axis=1)[:, 0]
+        for at in ((count - 1) // 2, np.minimum(count // 2, days.shape[1] - 1))
+    )
+    return np.where(count > 0, (low + high) / 2, 0.0), count

@@ -1,13 +1,14 @@
 """Ridge regression on lags and calendar, per series and band of lead times.
 
 Fitted by absolute error (ridge, reweighted a few times by the inverse of the residual): a few
-wild days of a counter would otherwise bend every hour.
+wild days of a counter would otherwise bend every hour. What its forecasts of the last week missed is
+followed; see ``replays``.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +16,17 @@ import numpy as np
 import pandas as pd
 
 from horizonte.errors import ModelFault
+from horizonte.model import replays
+from horizonte.model.design import aligned, design
 from horizonte.model.fallback import Levels
-from horizonte.prepare.features import Matrix, matrix, serving_cells, targets, training_cells
+from horizonte.prepare.features import (
+    Cells,
+    Matrix,
+    matrix,
+    serving_cells,
+    targets,
+    training_cells,
+)
 from horizonte.prepare.windows import Reals, Windows
 
 ROWS = 12_000  # bound on the cells that one series is fitted on
@@ -31,6 +41,7 @@ BANDS = (
 PENALTY = 10.0
 REWEIGHTED = 2  # times
 NEAR = 0.05  # residuals below this share of the scale weigh no more
+LEARNT = 182  # days of forecasts that tell what is usually missed
 FAR = 5.0  # standard deviations beyond which a feature is read as this far
 
 
@@ -45,6 +56,7 @@ class Lines(NamedTuple):
     weights: Reals  # [band, feature + 1], intercept last
     reach: Reals  # [2] smallest and largest answer, in units off the level
     unit: Reals  # [] the series' usual scale
+    follow: Reals  # [2] what its forecasts usually miss, see ``replays.learn``
 
 
 @dataclass(frozen=True)
@@ -62,17 +74,17 @@ class FittedLinear:
 
     def predict(self, windows: Windows) -> Reals:
         """Return expected values ``[n, horizon]``; NaN for series that were not fitted."""
-        built = _design(matrix(windows, serving_cells(windows), meta=self.meta))
-        values = _aligned(built, self.names)
-        at = {uid: i for i, uid in enumerate(self.series)}
-        owner = np.repeat([at.get(str(uid), -1) for uid in windows.unique_id], windows.horizon)
         if not self.series:
             return np.full((len(windows), windows.horizon), np.nan)
-        move = self._moves(values, owner, built.values[:, built.names.index("lead")])
-        moved = np.where(built.scale > 0, self.lines.unit[owner], 0.0)
-        mean = (built.level + moved * move).reshape(len(windows), windows.horizon)
+        at = {uid: i for i, uid in enumerate(self.series)}
+        owner = np.array([at.get(str(uid), -1) for uid in windows.unique_id])
+        now, before = serving_cells(windows), replays.replayed(windows)
+        said = self._say(windows, now.beside(before), owner)
+        missed = replays.missed(windows, before, said[len(now) :])
+        mean = said[: len(now)].reshape(len(windows), windows.horizon)
+        mean = mean + replays.ahead(windows, missed, self.lines.follow[owner])
         mean = self.levels.fill(windows, mean)
-        mean[(owner < 0).reshape(mean.shape)] = np.nan
+        mean[owner < 0] = np.nan
         return mean
 
     def save(self, folder: Path) -> None:
@@ -88,6 +100,22 @@ class FittedLinear:
             "places": self.meta.to_dict("records"),
         }
         (folder / "linear.json").write_text(json.dumps(card, indent=1))
+
+    def usual(self, one: Windows, count: int) -> Reals:
+        """Return what is usual of the misses of the one series, over at most ``count`` cells, ``[2]``."""
+        day = one.steps("P1D")
+        days = min(LEARNT, one.length // day, count // replays.slots(one))
+        cells = replays.replayed(one, days=days)
+        missed = replays.missed(one, cells, self._say(one, cells, np.zeros(1, np.int64)))
+        return np.array(replays.learn(one, missed))
+
+    def _say(self, windows: Windows, cells: Cells, owner: np.ndarray) -> Reals:
+        """Return the lines' answer at every cell; ``owner`` is the line of each row of ``windows``."""
+        built = design(matrix(windows, cells, meta=self.meta))
+        line, lead = owner[cells.row], built.values[:, built.names.index("lead")]
+        move = self._moves(aligned(built, self.names), line, lead)
+        said: Reals = built.level + np.where(built.scale > 0, self.lines.unit[line], 0.0) * move
+        return said
 
     def _moves(self, values: Reals, owner: np.ndarray, lead: Reals) -> Reals:
         """Return units off the level. Summed feature by feature: a row's bits are its own."""
@@ -121,12 +149,16 @@ class Linear:
             one = windows.take([row])
             seen = int(np.isfinite(one.y).sum())
             cells = training_cells(one, count=min(share, 2 * seen), seed=seed)
-            built = _design(matrix(one, cells, meta=places))
+            built = design(matrix(one, cells, meta=places))
             names, usable = built.names, int((built.scale > 0).sum())
             if usable < 2 * len(names):
                 failed[str(uid)] = f"{usable} usable rows are too few for {len(names)} features"
             else:
-                fits[str(uid)] = _fit(built, targets(one, cells), starts)
+                lines = _fit(built, targets(one, cells), starts)
+                alone = FittedLinear(
+                    names, (str(uid),), _stacked([lines]), starts, Levels({}), places
+                )
+                fits[str(uid)] = lines._replace(follow=alone.usual(one, share))
         return FittedLinear(
             names,
             tuple(fits),
@@ -142,6 +174,9 @@ class Linear:
         try:
             card = json.loads((folder / "linear.json").read_text())
             found = {a: np.load(folder / f"{a}.npy", allow_pickle=False) for a in _ARRAYS}
+            path = folder / "follow.npy"  # models saved before follow nothing
+            nothing = np.tile(replays.NOTHING, (len(card["series"]), 1))
+            found["follow"] = np.load(path, allow_pickle=False) if path.exists() else nothing
             starts = found.pop("starts")
             return FittedLinear(
                 tuple(card["names"]),
@@ -171,13 +206,19 @@ def _fit(built: Matrix, y: Reals, starts: Reals) -> Lines:
     for b in range(len(starts)):
         mine = band == b if (band == b).sum() > 2 * values.shape[1] else np.ones(len(band), bool)
         weights[b] = _ridge(z[mine], goal[mine])
-    return Lines(centre, spread, weights, np.array([goal.min(), goal.max()]), unit)
+    reach = np.array([goal.min(), goal.max()])
+    return Lines(centre, spread, weights, reach, unit, np.array(replays.NOTHING))
 
 
 def _stacked(fits: list[Lines]) -> Lines:
     if not fits:
         return Lines(
-            np.zeros((0, 0)), np.zeros((0, 0)), np.zeros((0, 0, 1)), np.zeros((0, 2)), np.zeros(0)
+            np.zeros((0, 0)),
+            np.zeros((0, 0)),
+            np.zeros((0, 0, 1)),
+            np.zeros((0, 2)),
+            np.zeros(0),
+            np.zeros((0, 2)),
         )
     return Lines(*(np.stack(part) for part in zip(*fits, strict=True)))
 
@@ -210,38 +251,6 @@ def _moments(values: Reals) -> tuple[Reals, Reals]:
     centre = np.where(known, values, 0.0).sum(axis=0) / count
     deviation = np.sqrt((np.where(known, values - centre, 0.0) ** 2).sum(axis=0) / count)
     return centre, np.where(deviation > 1e-9, deviation, 1.0)
-
-
-_BENT = ("hour", "weekday", "day_of_year", "year_phase")  # read as waves, or not at all
-
-
-def _aligned(built: Matrix, names: tuple[str, ...]) -> Reals:
-    found = dict(zip(built.names, built.values.T, strict=True))
-    nothing = np.full(len(built.level), np.nan)
-    return (
-        np.column_stack([found.get(name, nothing) for name in names])
-        if names
-        else np.zeros((len(nothing), 0))
-    )
-
-
-def _design(built: Matrix) -> Matrix:
-    """Return y's own values in its unit, and add what a line cannot bend: waves of the day.
-
-    A scale that changes from cutoff to cutoff would bend what is proportional.
-    """
-    values = built.values.copy()
-    values[:, : built.own] *= np.where(built.scale > 0, built.scale, 1.0)[:, None]
-    found = dict(zip(built.names, values.T, strict=True))
-    hour, weekday = found["hour"], found["weekday"]
-    out = {k: v for k, v in found.items() if k not in _BENT}
-    for k in range(1, 7):
-        for name, wave in (("sin", np.sin), ("cos", np.cos)):
-            out[f"hour_{name}{k}"] = wave(2 * np.pi * k * hour / 24)
-            out[f"rest_hour_{name}{k}"] = found["day_off"] * out[f"hour_{name}{k}"]
-    for day in range(7):
-        out[f"weekday_{day}"] = (weekday == day).astype(float)
-    return replace(built, names=tuple(out), values=np.column_stack(list(out.values())))
 
 
 FAMILIES = {"linear": Linear()}

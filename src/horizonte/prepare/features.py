@@ -21,7 +21,6 @@ from horizonte.prepare.windows import Reals, Windows
 Ints = NDArray[np.int64]
 Place = tuple[str, str | None]  # zone, holiday calendar
 DAYS, WEEKS = 7, 4  # how many same times of day and of week a row looks back on
-ANEW = 0.1  # least share of targets from after a change: more would learn the weather of few days
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,11 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def beside(self, other: Cells) -> Cells:
+        """Return these cells, then the other ones."""
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("row", "cutoff", "lead"))
+        return Cells(*map(np.concatenate, pairs))
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,8 @@ def serving_cells(windows: Windows) -> Cells:
 def training_cells(windows: Windows, *, count: int, seed: int) -> Cells:
     """Return about ``count`` cells, spread evenly over series and at random over time and leads.
 
-    Only targets that were observed are drawn, at least ``ANEW`` of them from after a change. The
-    draw of a series depends on the seed and on its own history alone.
+    Only targets that were observed are drawn. The draw of a series depends on the seed and on its own
+    history alone.
     """
     share = max(1, count // max(1, len(windows)))
     drawn = [_draw(windows, row, share, seed) for row in range(len(windows))]
@@ -108,20 +112,10 @@ def _draw(windows: Windows, row: int, share: int, seed: int) -> tuple[Ints, Ints
     if len(seen) == 0:
         return tuple(np.zeros(0, np.int64) for _ in range(3))  # type: ignore[return-value]  # fixed 3
     random = np.random.default_rng([seed, *windows.unique_id[row].encode()])
-    chance = _chance(windows.anew(row)[seen])
-    target = random.choice(seen, size=min(share, len(seen) * 4), p=chance)
+    target = random.choice(seen, size=min(share, len(seen) * 4))
     first = np.flatnonzero(np.isfinite(windows.y[row]))[0]
     lead = random.integers(1, np.minimum(windows.horizon, target - first) + 1)
     return np.full(len(target), row), target, lead
-
-
-def _chance(anew: NDArray[np.bool_]) -> Reals | None:
-    """Return how likely each target is drawn, those ``anew`` more; None: all alike."""
-    share = anew.mean()
-    if not 0 < share < ANEW:
-        return None
-    chance: Reals = np.where(anew, ANEW / anew.sum(), (1 - ANEW) / (~anew).sum())
-    return chance
 
 
 def _values(tracks: Tracks, cells: Cells) -> dict[str, Reals]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from horizonte.prepare.features import ANEW, Cells, matrix, serving_cells, targets, training_cells
+from horizonte.prepare.features import Cells, matrix, serving_cells, targets, training_cells
 from horizonte.prepare.windows import Windows, windows
 
 HORIZON = 48
@@ -124,24 +122,3 @@ def test_short_and_empty_histories_are_answered(length: int) -> None:
     built = matrix(one, serving_cells(one), meta=META)
     assert built.values.shape[0] == HORIZON
     assert len(training_cells(one, count=100, seed=1)) == 0
-
-
-def test_a_change_lately_is_drawn_from_more_often() -> None:
-    """Two days after a change give a tenth of the targets of their series, and alter no other's."""
-    whole = view(panel())
-    since = whole.history_ds()[0, -2 * 24]
-    told = replace(whole, changed=np.array([since, np.datetime64("NaT")]))
-    cells = training_cells(told, count=4000, seed=1)
-    usual = training_cells(whole, count=4000, seed=1)
-    ds = told.history_ds()[cells.row, cells.cutoff + cells.lead]
-    assert (ds[cells.row == 0] >= since).mean() == pytest.approx(ANEW, abs=0.03)
-    np.testing.assert_array_equal(cells.cutoff[cells.row == 1], usual.cutoff[usual.row == 1])
-
-
-def test_a_change_long_ago_draws_as_ever() -> None:
-    """Where most of the history comes after it, the targets are those drawn without it."""
-    whole = view(panel())
-    told = replace(whole, changed=whole.history_ds()[:, 240])
-    found, expected = (training_cells(v, count=500, seed=1) for v in (told, whole))
-    np.testing.assert_array_equal(found.cutoff, expected.cutoff)
-    np.testing.assert_array_equal(found.lead, expected.lead)
