@@ -24,11 +24,10 @@ Level = Callable[[Spec, Windows, int], Reals]  # over the last steps and the hor
 
 def forecast(spec: Spec, windows: Windows, level: Level) -> Reals:
     """Return the forecasts of every row, ``[n, horizon]``."""
-    lags = spec["lags"]
-    back = min(windows.length, _reach(lags, windows))
+    lags, learnt = spec["lags"], spec.get("follow", ())  # models saved before follow nothing
+    back = min(windows.length, _reach(spec, windows))
     expected = level(spec, windows, back)
     past = forward(windows.y[:, windows.length - back :], spec["transform"])
-    learnt = spec.get("follow", ())  # models saved before follow nothing
     expected = expected + follow(learnt, past - expected[:, :back], windows.horizon)
     ahead = recurse(past - expected[:, :back], lags=lags, phi=spec["phi"], horizon=windows.horizon)
     return inverse(expected[:, back:] + ahead, spec["transform"])
@@ -54,9 +53,10 @@ def recurse(errors: Reals, *, lags: Sequence[int], phi: Sequence[float], horizon
     return path[len(path) - horizon :].T
 
 
-def _reach(lags: Sequence[int], windows: Windows) -> int:
+def _reach(spec: Spec, windows: Windows) -> int:
     """Return how many steps a forecast looks back on."""
-    return max(max(lags, default=0) + windows.steps(SETTLE), windows.steps(SPANS[0]))
+    settled = max(spec["lags"], default=0) + windows.steps(SETTLE)
+    return max(settled, windows.steps(SPANS[0])) if spec.get("follow") else settled
 
 
 def usable_transforms(one: Windows) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def best(specs: Sequence[Spec], one: Windows, answer: Callable[[Spec, Windows], 
     Its level alone replaces an autoregression that runs away. A level knows the end that it was
     fitted on, so being a little better there says nothing.
     """
-    back = _reach(specs[0]["lags"], one)
+    back = _reach(specs[0], one)
     windows, actual = origins(one, count=28, every="PT25H", back=back)
     if not np.isfinite(actual).any():
         return specs[0]

@@ -16,11 +16,7 @@ def aligned(built: Matrix, names: tuple[str, ...]) -> Reals:
     """Return the columns ``names`` of ``built`` in that order, NaN where it has none such."""
     found = dict(zip(built.names, built.values.T, strict=True))
     nothing = np.full(len(built.level), np.nan)
-    return (
-        np.column_stack([found.get(name, nothing) for name in names])
-        if names
-        else np.zeros((len(nothing), 0))
-    )
+    return np.column_stack([found.get(name, nothing) for name in names])
 
 
 def design(built: Matrix) -> Matrix:

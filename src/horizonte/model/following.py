@@ -19,16 +19,17 @@ from horizonte.prepare.windows import Reals, Windows
 
 SPANS = ("P28D", "P7D")  # what the first leaves is read over the second
 CHANCE = 4.0  # times the usual mean square: up to two deviations, a miss may be chance
+SHOWN = 0.5  # share of it that the newest day must show for it to go on whole
 ENOUGH = 0.5  # share of a span that must have been seen to learn from it
 LEAST = 8  # past cutoffs without which nothing is learnt
 CELLS = 1_000_000  # bound on what is read of a history
 
 
 class Misses(NamedTuple):
-    """The errors of one span: their level, their day about it, and how much of them was seen."""
+    """The errors of one span, a median per time of day, and how much of them was seen."""
 
-    level: Reals  # [n, 1]
-    shape: Reals  # [n, day], 0 where nothing was seen
+    level: Reals  # [n, 1], their mean over the day
+    shape: Reals  # [n, day] about it, 0 where nothing was seen
     known: NDArray[np.bool_]  # [n, day]
     seen: Reals  # [n, 1], share of the span
 
@@ -40,7 +41,8 @@ def learn(errors: Reals, one: Windows) -> list[Spec]:
     observed. A history that is too short teaches nothing, and then nothing is followed.
     """
     day, back = one.steps("P1D"), one.steps(SPANS[0])
-    size = back + one.horizon
+    ahead = max(one.horizon, day)  # an hour alone has no shape
+    size = back + ahead
     if len(errors) < size:
         return []
     every = day * max(1, -(-len(errors) * size // (day * CELLS)))
@@ -52,7 +54,7 @@ def learn(errors: Reals, one: Windows) -> list[Spec]:
         if spec is None:
             break
         out.append(spec)
-        left = left - follow([spec], left[:, :back], one.horizon)
+        left = left - follow([spec], left[:, :back], ahead)
     return out
 
 
@@ -85,10 +87,12 @@ def follow(learnt: Sequence[Spec], errors: Reals, horizon: int) -> Reals:
     steps = np.arange(-errors.shape[1], horizon)
     out = np.zeros((len(errors), len(steps)))
     for spec in learnt:
-        found = _misses(errors - out[:, : errors.shape[1]], spec["steps"], spec["day"])
+        left = errors - out[:, : errors.shape[1]]
+        found = _misses(left, spec["steps"], spec["day"])
         moved = _going_on(found.shape, found.seen, **spec["shape"])
         if "level" in spec:
             moved = moved + _going_on(found.level, found.seen, **spec["level"])
+        moved = moved * _lasting(moved, _misses(left, spec["day"], spec["day"]))
         out = out + moved[:, steps % spec["day"]]
     return out
 
@@ -103,6 +107,19 @@ def _going_on(miss: Reals, seen: Reals, *, usual: float | Reals, kept: float | R
     alike = np.divide(chance, size, out=np.ones_like(size), where=size > chance)
     share: Reals = 1 - (1 - kept) * alike
     return miss * share
+
+
+def _lasting(moved: Reals, newest: Misses) -> Reals:
+    """Return the share (0 to 1) of what has ``moved`` that goes on, seen the ``newest`` day, ``[n, 1]``.
+
+    All of it where that day shows SHOWN of it or was not seen, none where it shows none: the misses
+    of a week outlast what caused them.
+    """
+    of = np.where(newest.known, moved, 0.0)
+    shown = (of * (newest.level + newest.shape)).cumsum(axis=1)[:, -1:]
+    whole = SHOWN * (of**2).cumsum(axis=1)[:, -1:]
+    share: Reals = np.divide(shown, whole, out=np.ones_like(whole), where=whole > 0)
+    return np.clip(share, 0.0, 1.0)
 
 
 def _part(found: Reals, after: Reals) -> dict[str, float]:

@@ -41,11 +41,12 @@ BANDS = (
 PENALTY = 10.0
 REWEIGHTED = 2  # times
 NEAR = 0.05  # residuals below this share of the scale weigh no more
+BLOCK = 100  # rows that are answered at once: more need the memory of a panel
 LEARNT = 182  # days of forecasts that tell what is usually missed
 FAR = 5.0  # standard deviations beyond which a feature is read as this far
 
 
-_ARRAYS = ("centre", "spread", "weights", "reach", "unit", "starts")
+_BEFORE = ("centre", "spread", "weights", "reach", "unit", "starts")  # models that follow nothing
 
 
 class Lines(NamedTuple):
@@ -54,7 +55,7 @@ class Lines(NamedTuple):
     centre: Reals  # [feature]
     spread: Reals  # [feature]
     weights: Reals  # [band, feature + 1], intercept last
-    reach: Reals  # [2] smallest and largest answer, in units off the level
+    reach: Reals  # [2] smallest and largest answer, in units off the level, before following
     unit: Reals  # [] the series' usual scale
     follow: Reals  # [2] what its forecasts usually miss, see ``replays.learn``
 
@@ -76,6 +77,11 @@ class FittedLinear:
         """Return expected values ``[n, horizon]``; NaN for series that were not fitted."""
         if not self.series:
             return np.full((len(windows), windows.horizon), np.nan)
+        parts = np.split(np.arange(len(windows)), range(BLOCK, len(windows), BLOCK))
+        return np.vstack([self._follow(windows.take(part)) for part in parts])
+
+    def _follow(self, windows: Windows) -> Reals:
+        """Return what ``predict`` does of few rows."""
         at = {uid: i for i, uid in enumerate(self.series)}
         owner = np.array([at.get(str(uid), -1) for uid in windows.unique_id])
         now, before = serving_cells(windows), replays.replayed(windows)
@@ -90,9 +96,11 @@ class FittedLinear:
     def save(self, folder: Path) -> None:
         """Write ``linear.json`` and one ``.npy`` per array."""
         folder.mkdir(parents=True, exist_ok=True)
-        for array, values in (self.lines._asdict() | {"starts": self.starts}).items():
+        arrays = self.lines._asdict() | {"starts": self.starts}
+        for array, values in arrays.items():
             np.save(folder / f"{array}.npy", values, allow_pickle=False)
         card = {
+            "arrays": list(arrays),
             "names": self.names,
             "series": self.series,
             "levels": self.levels.values,
@@ -173,10 +181,9 @@ class Linear:
         """Return what ``save`` wrote; raise ModelFault when a file is absent or damaged."""
         try:
             card = json.loads((folder / "linear.json").read_text())
-            found = {a: np.load(folder / f"{a}.npy", allow_pickle=False) for a in _ARRAYS}
-            path = folder / "follow.npy"  # models saved before follow nothing
-            nothing = np.tile(replays.NOTHING, (len(card["series"]), 1))
-            found["follow"] = np.load(path, allow_pickle=False) if path.exists() else nothing
+            names = card.get("arrays", _BEFORE)
+            found = {a: np.load(folder / f"{a}.npy", allow_pickle=False) for a in names}
+            found.setdefault("follow", np.tile(replays.NOTHING, (len(card["series"]), 1)))
             starts = found.pop("starts")
             return FittedLinear(
                 tuple(card["names"]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from horizonte.model.following import follow, usual
-from horizonte.prepare.features import Cells
+from horizonte.prepare.features import Cells, targets
 from horizonte.prepare.windows import Reals, Windows
 
 DAYS = 7  # daily forecasts that are looked at
@@ -21,23 +21,27 @@ NOTHING = (np.inf, 0.0)  # whatever is missed may be chance, and nothing of it g
 def replayed(windows: Windows, *, days: int = DAYS) -> Cells:
     """Return the cells of the daily forecasts before each row's cutoff, ``[n · days · slots]``.
 
-    In the order of time, each over its first day at ``SLOTS`` instants or fewer, evenly spread.
-    Forecasts from before the history stand at its first column.
+    In the order of time, each over its first day, in the middle of its slots. Forecasts from before the
+    history stand at its first column; a grid of a day or more has no shape, and no cells.
     """
     day, count = windows.steps("P1D"), slots(windows)
-    before, slot = np.divmod(np.arange(days * count), count)
+    each = day // count
+    before, slot = np.divmod(np.arange(days * count if count > 1 else 0), count)
     cutoff = np.maximum(windows.length - 1 - day * (days - before), 0)
+    lead = np.minimum(each * slot + (each + 1) // 2, windows.length - 1 - cutoff)
     rows = np.repeat(np.arange(len(windows)), len(cutoff))
-    lead = np.tile(day // count * (slot + 1), len(windows))
-    return Cells(rows, np.tile(cutoff, len(windows)), lead)
+    return Cells(rows, np.tile(cutoff, len(windows)), np.tile(lead, len(windows)))
 
 
 def missed(windows: Windows, cells: Cells, said: Reals) -> Reals:
-    """Return what came less what was ``said`` at ``replayed`` cells, ``[n, days · slots]``."""
-    inside = cells.cutoff > 0
-    target = np.minimum(cells.cutoff + cells.lead, windows.length - 1)
-    errors = np.where(inside, windows.y[cells.row, target] - said, np.nan)
-    return errors.reshape(len(windows), -1)
+    """Return what came less what was ``said`` at ``replayed`` cells, ``[n, days · slots]``.
+
+    Forecasts that had seen less than a week of their series say nothing.
+    """
+    first = np.isfinite(windows.y).argmax(axis=1)[cells.row]
+    settled = cells.cutoff >= first + windows.steps("P7D")
+    errors = np.where(settled, targets(windows, cells) - said, np.nan)
+    return errors.reshape(len(windows), len(cells) // max(len(windows), 1))
 
 
 def learn(windows: Windows, errors: Reals) -> tuple[float, float]:

@@ -82,6 +82,13 @@ def test_what_always_went_on_is_followed_though_it_is_small() -> None:
     assert ahead(spec, calm(40, seed=5) * 0.1 + 1).mean() > 0.7
 
 
+def test_what_has_passed_is_not_followed(learnt: list[Spec]) -> None:
+    """A level that was missed for a week and came back yesterday is no longer followed."""
+    errors = calm(40, seed=14)
+    errors[-8 * DAY : -DAY] += 3
+    assert np.abs(ahead(learnt, errors)).max() < 0.5
+
+
 def test_few_readings_are_trusted_less(learnt: list[Spec]) -> None:
     """A miss of which a tenth was read is followed less, and one of which nothing was, not at all."""
     errors = np.full(BACK, 1.0)
