@@ -20,18 +20,18 @@ from horizonte import paths, sandbox
 from horizonte.config import settings
 from horizonte.replay import recording
 
-SOURCE, TARGET = "vic", "vic/demand_mw"
-START = pd.Timestamp("2014-08-01", tz="UTC")  # the first model knows what came before
+SOURCE = "pedestrian"
+START = pd.Timestamp("2016-08-01", tz="UTC")  # the first model knows what came before
 CHANGE = START + pd.Timedelta(days=14)
-HISTORY = pd.Timedelta(days=700)
-END = START + pd.Timedelta(days=70)
-MOVED = pd.Timedelta(hours=3)  # what is planted: the meter's clock is set wrong by so much
+HISTORY = pd.Timedelta(days=560)
+END = START + pd.Timedelta(days=63)
+MOVED = pd.Timedelta(hours=5)  # what is planted: the counters' clock is set wrong by so much
 WEEK = pd.Timedelta(days=7)
-SAMPLE = "data/sample/vic_demand_30min.csv"
+SAMPLE = "data/sample/pedestrian_hourly.csv.gz"
 READINGS = "data/turn.csv"
 SMALL = {
     "features": {"test_days": 14, "selection_days": 56, "refit_every": "P56D", "tail": "P28D"},
-    "train": {"families": ["naive", "linear"]},
+    "train": {"families": ["naive", "linear", "statistical"]},
     "report": {"drift_window": "P14D"},
 }
 QUICK = {
@@ -67,7 +67,7 @@ def _clear(place: Path, env: dict[str, str]) -> None:
 
 
 def _shrink(project: Path) -> None:
-    """Make the clone small and quick: one source, two families; its past ends at START."""
+    """Make the clone small and quick: one source, three families; its past ends at START."""
     params = yaml.safe_load((project / paths.MARKER).read_text(encoding="utf-8"))
     params["snapshot"]["as_of"] = START.isoformat()
     for section, changes in SMALL.items():
@@ -77,6 +77,7 @@ def _shrink(project: Path) -> None:
     (project / paths.MARKER).write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     found = recording.load(SOURCE, root=project)
     declared = yaml.safe_load((project / "sources.yaml").read_text(encoding="utf-8"))[SOURCE]
+    declared |= {"files": SAMPLE}
     (project / "sources.yaml").write_text(yaml.safe_dump({SOURCE: declared}), encoding="utf-8")
     found = replace(found, readings=_planted(found.readings))
     found.write(project / SAMPLE, since=START - HISTORY, until=START)
@@ -84,15 +85,14 @@ def _shrink(project: Path) -> None:
 
 
 def _planted(readings: pd.DataFrame) -> pd.DataFrame:
-    """Return ``readings`` with the target's times after CHANGE moved on by MOVED."""
-    own = readings["unique_id"] == TARGET
-    moved = readings[own].assign(ds=lambda rows: rows["ds"] + MOVED)
-    kept = readings[~(own & (readings["ds"] >= CHANGE))]
-    return pd.concat([kept, moved[moved["ds"] >= CHANGE]], ignore_index=True)
+    """Return ``readings`` with the times after CHANGE moved on by MOVED."""
+    before = readings["ds"] < CHANGE
+    moved = readings.assign(ds=lambda rows: rows["ds"] + MOVED)
+    return pd.concat([readings[before], moved[moved["ds"] >= CHANGE]], ignore_index=True)
 
 
 def _first_model(project: Path, env: dict[str, str]) -> None:
-    _says(f"Train a first model on {HISTORY.days} days of demand until {START:%d %B %Y}")
+    _says(f"Train a first model on {HISTORY.days} days of people counted in four streets until {START:%d %B %Y}")
     sandbox.command(["up"], project, env)
     sandbox.run([sys.executable, "-m", "dvc", "repro", "--quiet"], project, env, named="dvc repro")
     name = ["-c", "user.name=Horizonte", "-c", "user.email=horizonte@localhost"]
@@ -104,7 +104,7 @@ def _first_model(project: Path, env: dict[str, str]) -> None:
 
 def _weeks(project: Path, env: dict[str, str]) -> None:
     hours = int(MOVED / pd.Timedelta(hours=1))
-    _says(f"Weeks pass. On {CHANGE:%d %B} the meter's clock is set wrong by {hours} hours")
+    _says(f"Weeks pass. On {CHANGE:%d %B} the counters' clock is set wrong by {hours} hours")
     at = START
     while at < END:
         upto = min(at + WEEK, END)
