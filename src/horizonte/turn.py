@@ -20,12 +20,12 @@ from horizonte import paths, sandbox
 from horizonte.config import settings
 from horizonte.replay import recording
 
-SOURCE = "pedestrian"
+SOURCE, SERIES = "pedestrian", "Southern Cross Station"
 START = pd.Timestamp("2016-08-01", tz="UTC")  # the first model knows what came before
 CHANGE = START + pd.Timedelta(days=14)
 HISTORY = pd.Timedelta(days=560)
 END = START + pd.Timedelta(days=63)
-MOVED = pd.Timedelta(hours=5)  # what is planted: the counters' clock is set wrong by so much
+MOVED = pd.Timedelta(hours=-4)  # what is planted: the counter's clock is set back by so much
 WEEK = pd.Timedelta(days=7)
 SAMPLE = "data/sample/pedestrian_hourly.csv.gz"
 READINGS = "data/turn.csv"
@@ -67,7 +67,7 @@ def _clear(place: Path, env: dict[str, str]) -> None:
 
 
 def _shrink(project: Path) -> None:
-    """Make the clone small and quick: one source, three families; its past ends at START."""
+    """Make the clone small and quick: one series, three families; its past ends at START."""
     params = yaml.safe_load((project / paths.MARKER).read_text(encoding="utf-8"))
     params["snapshot"]["as_of"] = START.isoformat()
     for section, changes in SMALL.items():
@@ -77,9 +77,10 @@ def _shrink(project: Path) -> None:
     (project / paths.MARKER).write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     found = recording.load(SOURCE, root=project)
     declared = yaml.safe_load((project / "sources.yaml").read_text(encoding="utf-8"))[SOURCE]
-    declared |= {"files": SAMPLE}
+    declared |= {"files": SAMPLE, "series": {SERIES: declared["series"][SERIES]}}
     (project / "sources.yaml").write_text(yaml.safe_dump({SOURCE: declared}), encoding="utf-8")
-    found = replace(found, readings=_planted(found.readings))
+    own = found.readings["unique_id"] == found.source.unique_id(SERIES)
+    found = replace(found, readings=_planted(found.readings[own]))
     found.write(project / SAMPLE, since=START - HISTORY, until=START)
     found.write(project / READINGS, since=START, until=END)
 
@@ -92,7 +93,7 @@ def _planted(readings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _first_model(project: Path, env: dict[str, str]) -> None:
-    _says(f"Train a first model on {HISTORY.days} days of people counted in four streets until {START:%d %B %Y}")
+    _says(f"Train a first model on {HISTORY.days} days of people counted at a station until {START:%d %B %Y}")
     sandbox.command(["up"], project, env)
     sandbox.run([sys.executable, "-m", "dvc", "repro", "--quiet"], project, env, named="dvc repro")
     name = ["-c", "user.name=Horizonte", "-c", "user.email=horizonte@localhost"]
@@ -103,8 +104,8 @@ def _first_model(project: Path, env: dict[str, str]) -> None:
 
 
 def _weeks(project: Path, env: dict[str, str]) -> None:
-    hours = int(MOVED / pd.Timedelta(hours=1))
-    _says(f"Weeks pass. On {CHANGE:%d %B} the counters' clock is set wrong by {hours} hours")
+    hours = int(-MOVED / pd.Timedelta(hours=1))
+    _says(f"Weeks pass. On {CHANGE:%d %B} the counter's clock is set back by {hours} hours")
     at = START
     while at < END:
         upto = min(at + WEEK, END)
