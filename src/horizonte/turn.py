@@ -93,7 +93,9 @@ def _planted(readings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _first_model(project: Path, env: dict[str, str]) -> None:
-    _says(f"Train a first model on {HISTORY.days} days of people counted at a station until {START:%d %B %Y}")
+    _says(
+        f"Train a first model on {HISTORY.days} days of people counted at a station until {START:%d %B %Y}"
+    )
     sandbox.command(["up"], project, env)
     sandbox.run([sys.executable, "-m", "dvc", "repro", "--quiet"], project, env, named="dvc repro")
     name = ["-c", "user.name=Horizonte", "-c", "user.email=horizonte@localhost"]
