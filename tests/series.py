@@ -1,10 +1,13 @@
-"""The SERIES rows that tests declare: plain ones, changed as a test asks."""
+"""The series that tests declare and read: plain SERIES rows, and the last hours of an array."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from horizonte.prepare.windows import Reals, Windows
 
 
 def row(unique_id: str, **facts: object) -> dict[str, Any]:
@@ -29,3 +32,13 @@ def row(unique_id: str, **facts: object) -> dict[str, Any]:
 def declared(*ids: str, **facts: object) -> pd.DataFrame:
     """The rows of series of one source, by default ``ids[0]``."""
     return pd.DataFrame([row(i, **{"source": ids[0]} | facts) for i in ids])
+
+
+def window(
+    y: Reals, end: int, *, back: int = 24 * 35, horizon: int = 48, freq: str = "PT1H"
+) -> Windows:
+    """The ``back`` steps before ``end`` of a series ``a`` that begins with 2023, UTC."""
+    step = pd.Timedelta(freq).to_timedelta64()
+    cutoff = np.datetime64("2023-01-01T00:00", "ns") + step * (end - 1)
+    past = y[None, max(end - back, 0) : end]
+    return Windows(np.array(["a"], object), np.array([cutoff]), past, {}, {}, freq, horizon)

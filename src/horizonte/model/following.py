@@ -1,9 +1,10 @@
 """What a fitted level has lately missed: its height and its day, as far as that is more than chance.
 
 A regression on the calendar knows a series as it was. Where the series has moved since, the errors of the
-last weeks say by how much: their mean, and their usual shape over a day. A share of both goes on, as it
-did in the history of the fit; a miss far larger than any there is no chance, and goes on as a whole:
-the shrinkage of James & Stein (1961), towards what was learnt instead of towards nothing.
+last weeks say by how much: the median at each time of day, as a level and a shape about it. A share of both
+goes on, as it did in the history of the fit; a miss far larger than any there is no chance, and goes on as a
+whole: the shrinkage of James & Stein (1961), towards what was learnt instead of towards nothing. What the
+newest day shows no more has passed.
 """
 
 from __future__ import annotations

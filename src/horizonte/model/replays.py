@@ -1,8 +1,8 @@
 """What a model has lately missed, read from the forecasts that it would have issued.
 
 Lags follow a series wherever it goes, except where a fit leans on the calendar: the hours of a day
-that has moved are expected where they were. What the forecasts of the last seven days missed of their
-first day, hour by hour, is followed as far as it is more than chance; see ``following``.
+that has moved are expected where they were. The shape of what the forecasts of the last seven days missed of
+their first day is followed as far as it is more than chance; see ``following``.
 """
 
 from __future__ import annotations

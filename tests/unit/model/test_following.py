@@ -5,28 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from tests.series import window
 
 from horizonte.model.following import follow, learn
 from horizonte.model.per_series import Spec
 from horizonte.model.statistical import FAMILIES
-from horizonte.prepare.windows import Reals, Windows
+from horizonte.prepare.windows import Reals
 
 DAY, WEEK, BACK, HORIZON = 24, 168, 840, 48
 META = pd.DataFrame({"unique_id": ["a"], "zone": ["UTC"], "holidays": [None]})
-
-
-def window(y: Reals, end: int, *, back: int = BACK) -> Windows:
-    """The ``back`` hours before ``end``."""
-    cutoff = np.datetime64("2023-01-01T00", "ns") + np.timedelta64(end - 1, "h")
-    return Windows(
-        np.array(["a"], object),
-        np.array([cutoff]),
-        y[None, max(end - back, 0) : end],
-        {},
-        {},
-        "PT1H",
-        HORIZON,
-    )
 
 
 def calm(days: int = 400, *, seed: int = 0, phi: float = 0.8) -> Reals:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.series import window
 
 from horizonte.model import autoregression as ar
 from horizonte.model import naive
@@ -15,7 +16,6 @@ from horizonte.prepare.windows import Windows
 
 META = pd.DataFrame({"unique_id": ["a"], "zone": ["Australia/Melbourne"], "holidays": ["AU-VIC"]})
 START = np.datetime64("2023-01-01T00:00", "ns")
-HOUR = np.timedelta64(1, "h")
 family = FAMILIES["statistical"]
 
 
@@ -30,19 +30,6 @@ def series(days: int, seed: int = 0) -> np.ndarray:
     hours = np.arange(24 * days)
     shape = 10 * np.sin(2 * np.pi * hours / 24) + 4 * np.cos(2 * np.pi * hours / 168)
     return 100 + shape + noise(hours.size, 0.95, seed)
-
-
-def window(y: np.ndarray, end: int, *, back: int = 24 * 35, horizon: int = 48) -> Windows:
-    """The ``back`` hours before ``end`` of a series that begins at START."""
-    return Windows(
-        np.array(["a"], object),
-        np.array([START + HOUR * (end - 1)]),
-        y[None, max(end - back, 0) : end],
-        {},
-        {},
-        "PT1H",
-        horizon,
-    )
 
 
 def stack(parts: list[Windows]) -> Windows:
