@@ -79,9 +79,10 @@ class Player:
             spans = pd.DataFrame(
                 {"unique_id": [UNIQUE_ID], "first": [self.world.y.index[0]], "last": [pin]}
             )
-            plan = folds.plan(spans, series=self.world.series, features=FEATURES)
+            told = {UNIQUE_ID: changed} if changed else {}
+            plan = folds.plan(spans, series=self.world.series, features=FEATURES, changed=told)
             how = Plan(["naive", "linear", "statistical"], seed=7)
-            group = replace(self.group, changed={UNIQUE_ID: changed} if changed else {})
+            group = replace(self.group, changed=told)
             found = train([group], plan, final={"PT1H": pin}, plan=how)
             self.made[key] = found.forecasters["PT1H"]
             self.seconds += time.perf_counter() - began

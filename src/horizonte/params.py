@@ -59,6 +59,10 @@ class Snapshot(Section):
         default_factory=dict, description="since when the course of a series is another"
     )
 
+    def since(self) -> dict[str, pd.Timestamp]:
+        """Return ``changed`` as instants, UTC."""
+        return {u: pd.Timestamp(at).tz_convert("UTC") for u, at in self.changed.items()}
+
 
 class Rules(Section):
     """The cleaning rules; every one looks at a bounded window, see ``prepare.reach``."""

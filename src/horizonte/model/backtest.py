@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 
 from horizonte import freq
 from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS
+from horizonte.model import course
 from horizonte.model.certainty import context
 from horizonte.model.families import family
 from horizonte.model.protocol import Fitted
@@ -80,17 +81,18 @@ class Group:
 
     def view(self, known: Known, *, length: int | None = None) -> Windows:
         """Return ``known`` as windows of the group's grid."""
-        view = windows(
+        return windows(
             known.history,
             freq_=self.freq,
             horizon=self.horizon,
             known_future=known.known_future,
             length=length,
         )
-        if not self.changed:
-            return view
-        since = pd.to_datetime(pd.Series(view.unique_id).map(self.changed), utc=True)
-        return replace(view, changed=since.to_numpy("datetime64[ns]"))
+
+    def learning(self, known: Known) -> tuple[Windows, Group]:
+        """Return what a fit reads of ``known``, and the group as it is told of changes before that."""
+        view = self.view(known)
+        return view, replace(self, meta=course.told(view, self.meta, changed=self.changed))
 
 
 class Tried(NamedTuple):
@@ -137,7 +139,7 @@ def refit(
     group: Group, fitted_at: pd.Timestamp, folds: pd.DataFrame, names: Sequence[str], seed: int
 ) -> Tried:
     """Return one refit of every family and its forecasts at that fit's cutoffs."""
-    fitting = group.view(group.fit_history_at(fitted_at))
+    fitting, group = group.learning(group.fit_history_at(fitted_at))
     serving = _serving(group, folds)
     rows, ledger = [], []
     for name in names:
@@ -147,7 +149,11 @@ def refit(
             with threadpool_limits(1):
                 rows.append(serving.frame(model.predict(serving)).assign(model=name))
         ledger.append(entry | {"fitted_at": fitted_at, "predict_seconds": perf_counter() - began})
-    return Tried(_beside(rows, group), context(serving), pd.DataFrame(ledger, columns=list(LEDGER)))
+    return Tried(
+        _beside(rows, group),
+        context(serving, meta=group.meta),
+        pd.DataFrame(ledger, columns=list(LEDGER)),
+    )
 
 
 def fit(

@@ -13,7 +13,14 @@ import pandas as pd
 
 from horizonte.errors import ModelFault
 from horizonte.model.fallback import Levels
-from horizonte.prepare.features import Matrix, matrix, serving_cells, targets, training_cells
+from horizonte.prepare.features import (
+    Matrix,
+    matrix,
+    placed,
+    serving_cells,
+    targets,
+    training_cells,
+)
 from horizonte.prepare.windows import Reals, Windows
 
 if TYPE_CHECKING:
@@ -86,7 +93,7 @@ class Boosting:
         import lightgbm
 
         cells = training_cells(windows, count=ROWS, seed=seed)
-        places = meta[["unique_id", "zone", "holidays"]]
+        places = placed(meta)
         built = matrix(windows, cells, meta=places)
         moved = built.scale > 0
         goal = ((targets(windows, cells) - _anchor(built)) / np.where(moved, built.scale, 1.0))[

@@ -11,24 +11,26 @@ from horizonte.prepare.windows import Reals, Windows
 RECENT = "P7D"
 
 
-def certainty(view: Windows) -> dict[str, Reals]:
+def certainty(view: Windows, *, meta: pd.DataFrame) -> dict[str, Reals]:
     """Return the columns that bands are cut from, one value per row of ``view.frame``.
 
     ``lead``: steps since the last observation, more than since the cutoff where the target is
     stale. ``deviation``: standard deviation of the last four weeks, 0 when there is none.
-    ``unrest``: how far the last week strayed from the week before it, NaN when unknown.
+    ``unrest``: how far the last week strayed from the week before it, NaN when unknown, and where
+    one of them was before a change that ``meta`` tells of: that says nothing of a fit that knows it.
     """
     lead = np.arange(1, view.horizon + 1)[None, :] + view.stale()[:, None]
-    per_row = {"deviation": deviation(view), "unrest": unrest(view)}
+    known = np.where(_settling(view, meta), np.nan, unrest(view))
+    per_row = {"deviation": deviation(view), "unrest": known}
     return {"lead": lead.ravel().astype(float)} | {
         name: np.repeat(values, view.horizon) for name, values in per_row.items()
     }
 
 
-def context(view: Windows) -> pd.DataFrame:
+def context(view: Windows, *, meta: pd.DataFrame) -> pd.DataFrame:
     """Return (unique_id, cutoff, ds, lead, deviation, unrest) for every forecast of ``view``."""
     rows = view.frame(np.zeros((len(view), view.horizon))).drop(columns="mean")
-    return rows.assign(**certainty(view))
+    return rows.assign(**certainty(view, meta=meta))
 
 
 def deviation(view: Windows) -> Reals:
@@ -49,6 +51,15 @@ def unrest(view: Windows) -> Reals:
             found = Running.of(change).mean(rows, seen - season, view.steps(RECENT))
             out = np.where(np.isfinite(out), out, found)
     return out
+
+
+def _settling(view: Windows, meta: pd.DataFrame) -> np.ndarray:
+    """Return which rows end within two weeks after a change that fits were told of."""
+    if "changed" not in meta:
+        return np.zeros(len(view), bool)
+    since = pd.Series(view.unique_id).map(meta.set_index("unique_id")["changed"])
+    after = view.cutoff - pd.to_datetime(since).to_numpy("datetime64[ns]")
+    return (after >= np.timedelta64(0)) & (after < 2 * pd.Timedelta(RECENT).to_timedelta64())
 
 
 def _last(view: Windows) -> np.ndarray:

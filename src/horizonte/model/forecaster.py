@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -153,18 +153,23 @@ class Forecaster:
 
     def certainty(self, view: Windows) -> dict[str, Reals]:
         """Return per forecast row what its bands are cut from; see ``certainty.certainty``."""
-        return certainty(view)
+        return certainty(view, meta=self.meta)
 
 
 def places(meta: pd.DataFrame) -> pd.DataFrame:
     """Return of SERIES rows what a forecast needs."""
-    return meta[["unique_id", "freq", "zone", "holidays", "lower", "upper"]].reset_index(drop=True)
+    names = ["unique_id", "freq", "zone", "holidays", "lower", "upper"]
+    return meta[[*names, *_told(meta)]].reset_index(drop=True)
+
+
+def _told(names: Container[object]) -> list[str]:
+    """Return those of ``names`` that tell of another course: none where no series has one."""
+    return [name for name in ("changed", "late") if name in names]
 
 
 def _places(records: list[dict[str, Any]]) -> pd.DataFrame:
-    found = pd.DataFrame(
-        records, columns=["unique_id", "freq", "zone", "holidays", "lower", "upper"]
-    )
+    names = ["unique_id", "freq", "zone", "holidays", "lower", "upper"]
+    found = pd.DataFrame(records, columns=[*names, *_told(records[0] if records else ())])
     return found.astype({"lower": float, "upper": float})
 
 

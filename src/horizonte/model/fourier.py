@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from horizonte.model.per_series import Spec
-from horizonte.prepare.calendar import calendar
+from horizonte.model.per_series import Spec, by_place
+from horizonte.prepare.calendar import Place, calendar
 from horizonte.prepare.windows import Reals, Windows
 
 HARMONICS = {"day": 8, "week": 42, "year": 2, "mixed": 2}  # mixed: day and year together
-_FACTS = ("zone", "holidays", "day", "week", "year", "mixed", "anew", "changed")  # of the columns
+_FACTS = (*Place._fields, "day", "week", "year", "mixed", "anew")  # of the columns
 _HOLIDAY = ("holiday", "day_before_holiday", "day_after_holiday")
 
 
@@ -23,9 +23,8 @@ def terms(one: Windows, where: Spec) -> Spec:
     """Return which columns the one row of ``one`` can carry, as JSON can hold it.
 
     Harmonics stay below half the grid's rate, the year needs more than one of its kind, and
-    there are at most a column for ten observations. After a change (``changed``, ISO-8601) the
-    day has a level and a shape of its own beside the usual ones, of ``anew`` harmonics: null and
-    0 without one.
+    there are at most a column for ten observations. After a change (``changed``) there is a level of its
+    own, and for a day that is ``reshaped`` beside its usual shape ``anew`` harmonics; 0 without one.
     """
     seen = np.flatnonzero(np.isfinite(one.y[0]))
     years = (seen[-1] - seen[0]) / one.steps("P365D")
@@ -38,14 +37,14 @@ def terms(one: Windows, where: Spec) -> Spec:
         shrink = "week" if out["week"] >= 7 or out["day"] == 0 else "day"
         out[shrink] //= 2
     mixed = min(HARMONICS["mixed"], out["day"]) if out["year"] else 0
-    return {**where, **out, "mixed": mixed, "known": _known(one), **_changed(one, out["day"])}
+    anew = min(out["day"], _since(one, where) // 20) if where.get("reshaped") else 0
+    return {"changed": None, **where, **out, "mixed": mixed, "known": _known(one), "anew": anew}
 
 
-def _changed(one: Windows, day: int) -> Spec:
-    after = np.isfinite(one.y[0]) & one.anew(0)
-    if one.changed is None or not after.any():
-        return {"anew": 0, "changed": None}
-    return {"anew": min(day, int(after.sum()) // 20), "changed": str(one.changed[0])}
+def _since(one: Windows, where: Spec) -> int:
+    """Return how many values came after the change."""
+    after = one.history_ds()[0] >= np.datetime64(where["changed"])
+    return int(np.isfinite(one.y[0, after]).sum())
 
 
 def _count(out: dict[str, int]) -> int:
@@ -67,9 +66,7 @@ def columns(spec: Spec, ds: NDArray[np.datetime64]) -> list[Reals]:
 
     A holiday counts as a Sunday in the shape of the week, with a level of its own.
     """
-    local = calendar(
-        pd.Series(pd.DatetimeIndex(ds, tz="UTC")), zone=spec["zone"], holidays=spec["holidays"]
-    )
+    local = calendar(pd.Series(pd.DatetimeIndex(ds, tz="UTC")), by_place(spec))
     hour = local["hour"].to_numpy(float) / 24
     weekday = np.where(local["holiday"] > 0, 6.0, local["weekday"])
     day = _waves(hour, range(1, spec["day"] + 1))

@@ -23,6 +23,7 @@ from horizonte.prepare.features import (
     Cells,
     Matrix,
     matrix,
+    placed,
     serving_cells,
     targets,
     training_cells,
@@ -147,7 +148,7 @@ class Linear:
 
     def fit(self, windows: Windows, *, meta: pd.DataFrame, seed: int) -> FittedLinear:
         """Fit every series on its own history; a series that never moved is named in ``failed``."""
-        places = meta[["unique_id", "zone", "holidays"]]
+        places = placed(meta)
         starts = np.unique([1 + int(share * windows.horizon) for share in BANDS]).astype(float)
         names: tuple[str, ...] = ()
         fits: dict[str, Lines] = {}

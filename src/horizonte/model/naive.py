@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from horizonte.model.per_series import PerSeries, Spec, cycle
-from horizonte.prepare.calendar import calendar
+from horizonte.prepare.calendar import Place, calendar
 from horizonte.prepare.windows import Reals, Windows
 
 RECENT = "P28D"  # what climatology averages over
@@ -74,7 +74,7 @@ def _grid(
     start: np.datetime64, count: int, step: np.timedelta64, zone: str, holidays: str | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     ds = pd.DatetimeIndex(start + step * np.arange(count), tz="UTC")
-    local = calendar(pd.Series(ds), zone=zone, holidays=holidays)
+    local = calendar(pd.Series(ds), Place(zone, holidays))
     hours = min(float(step / np.timedelta64(1, "h")), 24.0)
     sunday = (local["weekday"] == 6) | (local["holiday"] > 0)
     types = np.where(sunday, 2, np.where(local["weekday"] == 5, 1, 0))

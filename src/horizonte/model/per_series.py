@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from horizonte.errors import ModelFault
+from horizonte.prepare.calendar import Place
+from horizonte.prepare.features import places
 from horizonte.prepare.tracks import carried
 from horizonte.prepare.windows import Reals, Windows
 
@@ -109,10 +111,22 @@ class PerSeriesFit:
 
 
 def place(meta: pd.DataFrame, unique_id: str) -> Spec:
-    """Return the zone and holiday calendar of a series: UTC and none where ``meta`` has none."""
-    rows = meta.loc[meta["unique_id"] == unique_id, ["zone", "holidays"]]
-    zone, holidays = rows.iloc[0] if len(rows) else ("UTC", None)
-    return {"zone": str(zone), "holidays": None if pd.isna(holidays) else str(holidays)}
+    """Return by which clock and holidays a series goes: UTC and none where ``meta`` has none.
+
+    Of a series whose course is another also since when, and what of it is (see ``course``).
+    """
+    rows = meta[meta["unique_id"] == unique_id]
+    found = places(rows).get(unique_id, Place("UTC"))
+    usual: Spec = {"zone": found.zone, "holidays": found.holidays}
+    if found.changed is None:
+        return usual
+    reshaped = bool(rows["reshaped"].iloc[0])
+    return usual | {"changed": found.changed, "late": found.late, "reshaped": reshaped}
+
+
+def by_place(spec: Spec) -> Place:
+    """Return what ``place`` told a fit of its clock and holidays."""
+    return Place(**{name: spec[name] for name in Place._fields if spec.get(name) is not None})
 
 
 def cycle(windows: Windows, periods: tuple[str, ...], spec: Spec) -> Reals:
@@ -138,6 +152,11 @@ def recent(one: Windows, duration: str) -> Windows:
     seen = np.isfinite(one.y).any(axis=0)
     size = min(one.steps(duration), one.length - int(seen.argmax()))
     return _columns(one, slice(one.length - size, one.length))
+
+
+def until(one: Windows, column: int) -> Windows:
+    """Return the histories before ``column``."""
+    return _columns(one, slice(0, column))
 
 
 def origins(one: Windows, *, count: int, every: str, back: int) -> tuple[Windows, Reals]:
@@ -166,7 +185,6 @@ def origins(one: Windows, *, count: int, every: str, back: int) -> tuple[Windows
         cutoff=one.cutoff[0] - one.step * (one.length - ends),
         y=np.vstack([p.y for p in parts]),
         covariates={n: np.vstack([p.covariates[n] for p in parts]) for n in one.covariates},
-        changed=None,
     )
     return stacked, np.vstack([one.y[:, a] for a in ahead])
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from horizonte.model import autoregression as ar
 from horizonte.model import fourier, statistical
 from horizonte.model.following import learn
-from horizonte.model.per_series import PerSeries, Spec, recent
-from horizonte.prepare.calendar import calendar
+from horizonte.model.per_series import PerSeries, Spec, by_place, recent
+from horizonte.prepare.calendar import calendar, wall
 from horizonte.prepare.windows import Reals, Windows
 
 HISTORY = "P731D"  # what a fit looks back on: two years
@@ -115,11 +115,10 @@ def curve(text: str, frame: pd.DataFrame) -> Reals:
 def _frame(spec: Spec, ds: NDArray[np.datetime64]) -> pd.DataFrame:
     """Return local naive times and what our Prophet reads of the calendar."""
     instants = pd.DatetimeIndex(ds, tz="UTC")
-    local = calendar(pd.Series(instants), zone=spec["zone"], holidays=spec["holidays"])
+    place = by_place(spec)
+    local = calendar(pd.Series(instants), place)
     off = local["day_off"].to_numpy() > 0
-    out = pd.DataFrame(
-        {"ds": instants.tz_convert(spec["zone"]).tz_localize(None), "off": off, "on": ~off}
-    )
+    out = pd.DataFrame({"ds": wall(instants, place), "off": off, "on": ~off})
     return out.assign(**{name: local[name].to_numpy(float) for name in _HOLIDAY})
 
 

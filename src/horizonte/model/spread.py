@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from horizonte.prepare.calendar import calendar
+from horizonte.prepare.calendar import Place, calendar
 from horizonte.prepare.features import places
 from horizonte.prepare.grid import nanoseconds
 from horizonte.prepare.windows import Reals
@@ -46,18 +46,18 @@ def slots(rows: pd.DataFrame, *, meta: pd.DataFrame) -> NDArray[np.int64]:
     """Return the slot of each of ``rows`` (unique_id, ds) in the calendar of its series."""
     known, out = places(meta), np.zeros(len(rows), np.int64)
     owner, ids = pd.factorize(rows["unique_id"])
-    where = [known.get(str(uid), ("UTC", None)) for uid in ids]
+    where = [known.get(str(uid), Place("UTC")) for uid in ids]
     for place in dict.fromkeys(where):
         mine = np.array([other == place for other in where])[owner]
         index, once = pd.factorize(rows["ds"][mine])
-        out[mine] = _slots(nanoseconds(pd.Series(once)).tobytes(), *place)[index]
+        out[mine] = _slots(nanoseconds(pd.Series(once)).tobytes(), place)[index]
     return out
 
 
 @lru_cache(maxsize=32)
-def _slots(instants: bytes, zone: str, holidays: str | None) -> NDArray[np.int64]:
+def _slots(instants: bytes, place: Place) -> NDArray[np.int64]:
     """Return the slots of instants in nanoseconds: series of one grid and zone share them."""
     ds = pd.DatetimeIndex(np.frombuffer(instants, np.int64).view("datetime64[ns]"), tz="UTC")
-    found = calendar(pd.Series(ds), zone=zone, holidays=holidays)
+    found = calendar(pd.Series(ds), place)
     slot: NDArray[np.int64] = (found["hour"] // 1 + 24 * found["day_off"]).to_numpy(np.int64)
     return slot

@@ -92,7 +92,7 @@ def ship(
 ) -> tuple[Forecaster, pd.DataFrame]:
     """Return the champion chosen on ``evidence`` and fitted on what was known at ``at``, and its ledger."""
     selection = select(evidence.backtest)
-    view = group.view(group.fit_history_at(at))
+    view, group = group.learning(group.fit_history_at(at))
     members: dict[str, Fitted] = {}
     entries = []
     for name in selection.members():

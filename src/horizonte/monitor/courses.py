@@ -9,6 +9,8 @@ import pandas as pd
 from horizonte.monitor.evidence import Evidence, Named
 from horizonte.monitor.findings import COURSE, LASTING
 
+YOUNG = pd.Timedelta(days=42)  # until when each week leaves a gate more days, or others
+
 
 def remembered(
     findings: Iterable[Named], before: Iterable[Named], *, as_of: pd.Timestamp
@@ -49,8 +51,8 @@ def unknown(course: Named, told: pd.Timestamp | None) -> bool:
 
 
 def young(evidence: Evidence) -> set[str]:
-    """Return the targets whose strange course is so new that each week tells much more of it."""
-    return {unique_id for unique_id, age in strange(evidence).items() if age < LASTING}
+    """Return the targets whose strange course is so new that each week judges it better."""
+    return {unique_id for unique_id, age in strange(evidence).items() if age < YOUNG}
 
 
 def learnable(evidence: Evidence) -> list[Named]:

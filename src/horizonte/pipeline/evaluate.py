@@ -7,7 +7,7 @@ families are refitted on production's schedule, as of each fit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
@@ -55,11 +55,12 @@ def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = N
     tried = backtest(
         panels, folds, families=families, seed=chosen.train.seed, n_jobs=joblib.cpu_count()
     )
+    told = (replace(g, meta=shipped[g.freq].meta) for g in panels)
     work = (
         joblib.delayed(rated)(
             tried.backtest, evidence, group=g, shipped=shipped[g.freq], around=_around(root, g)
         )
-        for g in panels
+        for g in told
     )
     rows = pd.concat(joblib.Parallel(n_jobs=joblib.cpu_count())(work), ignore_index=True)
     scores = metrics.scores(
@@ -116,7 +117,8 @@ def _calibration(rows: pd.DataFrame, group: Group) -> Calibration | None:
 def _around(root: Path, group: Group) -> pd.DataFrame:
     """Return, per forecast of any fold, how old its newest observation was and how it moved."""
     made = features.read(root, "tail", group.freq)
-    return context(group.view(Known(made.history, None), length=group.length))
+    view = group.view(Known(made.history, None), length=group.length)
+    return context(view, meta=group.meta)
 
 
 def _models(evidence: pd.DataFrame, group: Group) -> list[str]:

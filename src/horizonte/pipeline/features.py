@@ -57,7 +57,8 @@ def run(*, root: Path) -> pd.DataFrame:
     revisions, series = REVISION.read(root / files.SNAPSHOT), SERIES.read(root / files.SERIES)
     annotations = ANNOTATION.read(root / files.ANNOTATIONS)
     spans = folds.span(revisions)
-    plan = folds.plan(spans, series=series, features=chosen.features)
+    changed = chosen.snapshot.since()
+    plan = folds.plan(spans, series=series, features=chosen.features, changed=changed)
     FOLD.write(plan, root / files.FOLDS)
     final = folds.final_fits(spans, series=series)
     jobs = []

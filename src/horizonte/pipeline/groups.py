@@ -60,7 +60,7 @@ def groups(root: Path, chosen: Params) -> list[Group]:
             Stored(root, "fit", iso),
             actuals[actuals["unique_id"].isin(meta["unique_id"])],
             [pair for pair in replaced if pair[0] in set(meta["unique_id"])],
-            changed={u: pd.Timestamp(at) for u, at in chosen.snapshot.changed.items()},
+            changed=chosen.snapshot.since(),
             noted=noted,
         )
         for iso, meta in targets.groupby(targets["freq"].map(freq.iso))

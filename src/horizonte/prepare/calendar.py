@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays as registry
@@ -17,18 +18,28 @@ NO_HOLIDAYS = "none"  # a calendar whose every day is ordinary
 CATEGORIES = {"BR": ("public", "optional")}  # Carnaval is only in BR's optional days
 
 
-def calendar(ds: pd.Series, *, zone: str, holidays: str | None) -> pd.DataFrame:
-    """Return the calendar features of the instants ``ds`` (UTC) in ``zone``, in their order.
+class Place(NamedTuple):
+    """By which clock and holidays a series goes; from ``changed`` on its days come ``late``."""
+
+    zone: str  # IANA
+    holidays: str | None = None
+    changed: str | None = None  # ISO-8601, UTC
+    late: float = 0.0  # seconds; negative: early
+
+
+def calendar(ds: pd.Series, place: Place) -> pd.DataFrame:
+    """Return the calendar features of the instants ``ds`` (UTC) at ``place``, in their order.
 
     Columns: ``hour`` (local, with minutes as a fraction), ``weekday`` (0 Monday), ``day_of_year``
     (1 to 366), ``year_phase`` (0 ≤ phase < 1), ``holiday``, ``day_before_holiday``,
     ``day_after_holiday`` and ``day_off`` (weekend or holiday) as 0.0 or 1.0. On a 23-hour day
     an hour is skipped, on a 25-hour day one comes twice. ``holidays`` is a country with an
-    optional subdivision (``AU-VIC``, ``BR``); None and ``none`` mean no holidays. Raises ConfigFault for an
-    unknown zone or calendar.
+    optional subdivision (``AU-VIC``, ``BR``); None and ``none`` mean no holidays. Where days come late,
+    an instant has the features of as much earlier. Raises ConfigFault for an unknown zone or calendar.
     """
-    local = _local(pd.DatetimeIndex(ds), zone)
+    local = wall(pd.DatetimeIndex(ds), place)
     day = local.normalize()
+    holidays = place.holidays
     holiday = _is_holiday(day, holidays)
     weekday = local.weekday.to_numpy()
     return pd.DataFrame(
@@ -56,12 +67,17 @@ def holiday_names(calendar_name: str, *, years: range) -> dict[pd.Timestamp, str
     return {day: name for year in years for day, name in _year(calendar_name, year).items()}
 
 
-def _local(ds: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
+def wall(ds: pd.DatetimeIndex, place: Place) -> pd.DatetimeIndex:
     """Return what clocks on the wall show; naive, as every field of an aware one is looked up."""
+    if place.changed is not None and place.late:
+        late = pd.Timedelta(seconds=place.late)
+        ds = ds.where(ds < pd.Timestamp(place.changed, tz="UTC"), ds - late)
     try:
-        return ds.tz_convert(ZoneInfo(zone)).tz_localize(None)
+        return ds.tz_convert(ZoneInfo(place.zone)).tz_localize(None)
     except (ZoneInfoNotFoundError, ValueError):
-        raise ConfigFault("zone", zone, "an IANA time zone", "write it as Region/City") from None
+        raise ConfigFault(
+            "zone", place.zone, "an IANA time zone", "write it as Region/City"
+        ) from None
 
 
 def _is_holiday(day: pd.DatetimeIndex, name: str | None, *, shift: int = 0) -> Reals:

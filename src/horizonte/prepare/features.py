@@ -14,12 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from horizonte.prepare.calendar import calendar
+from horizonte.prepare.calendar import Place, calendar
 from horizonte.prepare.tracks import Tracks
 from horizonte.prepare.windows import Reals, Windows
 
 Ints = NDArray[np.int64]
-Place = tuple[str, str | None]  # zone, holiday calendar
 DAYS, WEEKS = 7, 4  # how many same times of day and of week a row looks back on
 
 
@@ -80,10 +79,19 @@ def targets(windows: Windows, cells: Cells) -> Reals:
     return seen
 
 
+def placed(meta: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of ``meta`` that ``places`` reads, None where nothing is told."""
+    found = meta[[c for c in ("unique_id", *Place._fields) if c in meta]].astype(object)
+    return found.where(found.notna(), None)
+
+
 def places(meta: pd.DataFrame) -> dict[str, Place]:
-    """Return the zone and holiday calendar of every series of ``meta``."""
-    rows = zip(meta["unique_id"], meta["zone"], meta["holidays"], strict=True)
-    return {str(uid): (str(zone), None if pd.isna(free) else str(free)) for uid, zone, free in rows}
+    """Return by which clock and holidays every series of ``meta`` goes."""
+    rows = placed(meta).to_dict("records")
+    return {
+        str(row.pop("unique_id")): Place(**{str(k): v for k, v in row.items() if v is not None})
+        for row in rows
+    }
 
 
 def matrix(windows: Windows, cells: Cells, *, meta: pd.DataFrame) -> Matrix:
@@ -187,7 +195,7 @@ def _calendar(
     phase = (windows.cutoff - first) % windows.step
     out: dict[str, Reals] = {}
     known = places(meta)
-    each = (known.get(str(uid), ("UTC", None)) for uid in windows.unique_id)
+    each = (known.get(str(uid), Place("UTC")) for uid in windows.unique_id)
     keys = [(place, since) for place, since in zip(each, phase, strict=True)]
     for key in dict.fromkeys(keys):
         mine = np.array([other == key for other in keys])[row]
@@ -202,7 +210,7 @@ def _calendar(
 def _grid(start: np.datetime64, count: int, step: np.timedelta64, place: Place) -> dict[str, Reals]:
     """Return the calendar of ``count`` instants from ``start`` on."""
     ds = pd.Series(pd.DatetimeIndex(start + step * np.arange(count), tz="UTC"))
-    found = calendar(ds, zone=place[0], holidays=place[1])
+    found = calendar(ds, place)
     return {str(name): column.to_numpy(float) for name, column in found.items()}
 
 

@@ -8,6 +8,8 @@ and calibration), test (nothing is chosen on it).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from horizonte import freq
@@ -16,6 +18,8 @@ from horizonte.errors import DataFault
 from horizonte.params import Features
 
 DAY = pd.Timedelta(days=1)
+TRAINS = 4 * DAY  # of another course, from which fits that are told of it learn
+NO_CHANGES: Mapping[str, pd.Timestamp] = {}
 
 
 def span(revisions: pd.DataFrame) -> pd.DataFrame:
@@ -41,7 +45,13 @@ def final_fits(spans: pd.DataFrame, *, series: pd.DataFrame) -> dict[str, pd.Tim
     return {str(f): t for f, t in targets.groupby("freq")["last"].max().items()}
 
 
-def plan(spans: pd.DataFrame, *, series: pd.DataFrame, features: Features) -> pd.DataFrame:
+def plan(
+    spans: pd.DataFrame,
+    *,
+    series: pd.DataFrame,
+    features: Features,
+    changed: Mapping[str, pd.Timestamp] = NO_CHANGES,
+) -> pd.DataFrame:
     """Return the FOLD table of every target: same cutoffs for all series of one freq.
 
     Test: ``test_days`` daily cutoffs, the last ``horizon`` before the group's last ``ds``. The
@@ -49,12 +59,13 @@ def plan(spans: pd.DataFrame, *, series: pd.DataFrame, features: Features) -> pd
     ``selection_every`` over ``selection_days`` before that fit, the last ``horizon`` before it,
     so that all that is chosen was known when the test's model was made. Fits follow every
     ``refit_every``, before and after that one; each is strictly before the cutoffs it serves.
-    Cutoffs whose fit would have seen less of a series than two horizons are left out. Raises
-    DataFault when nothing is left of a group.
+    Cutoffs whose fit would have seen less of a series than two horizons are left out. A series whose
+    course is another since it ``changed`` has one fit more, when ``TRAINS`` of it have been seen:
+    forecasts of fits that do not know it are no evidence. Raises DataFault when nothing is left of a group.
     """
     targets = _targets(spans, series)
     parts = [_group(group, str(f), features) for f, group in targets.groupby("freq")]
-    whole = pd.concat(parts, ignore_index=True)
+    whole = _learnt(pd.concat(parts, ignore_index=True), changed)
     return FOLD.check(whole.sort_values(["freq", "unique_id", "cutoff"], ignore_index=True))
 
 
@@ -70,6 +81,19 @@ def _group(targets: pd.DataFrame, iso: str, features: Features) -> pd.DataFrame:
             "load more history, or shorten features.selection_days and test_days",
         )
     return rows.loc[enough, FOLD.columns]
+
+
+def _learnt(rows: pd.DataFrame, changed: Mapping[str, pd.Timestamp]) -> pd.DataFrame:
+    """Return FOLD ``rows`` with the fits that have first learnt what ``changed``."""
+    out = rows.copy()
+    for unique_id, since in changed.items():
+        mine = out["unique_id"] == unique_id
+        for iso in out.loc[mine, "freq"].unique():
+            step, grid = freq.step(iso), out.loc[mine, "cutoff"].min()
+            at = grid - (grid - since - TRAINS) // step * step
+            late = mine & (out["freq"] == iso) & (out["cutoff"] > at) & (out["fitted_at"] < at)
+            out.loc[late, "fitted_at"] = at
+    return out
 
 
 def _cutoffs(last: pd.Timestamp, step: pd.Timedelta, features: Features) -> pd.DataFrame:

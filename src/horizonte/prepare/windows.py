@@ -25,7 +25,6 @@ class Windows:
     covariates known ahead over ``(cutoff, cutoff + horizon]``, NaN where unknown. One series may
     stand in many rows (one per cutoff), and nothing in a row comes from after its cutoff. ``lost``
     names per row the covariates that ought to be known and are not; empty, nothing is missing.
-    ``changed`` says per row since when its course is another, NaT for never; None, of none.
     """
 
     unique_id: NDArray[np.object_]  # [n]
@@ -36,7 +35,6 @@ class Windows:
     freq: str  # ISO-8601
     horizon: int  # steps
     lost: tuple[tuple[str, ...], ...] = ()  # [n], or empty
-    changed: NDArray[np.datetime64] | None = None  # [n], UTC, ns
 
     def __len__(self) -> int:
         return len(self.unique_id)
@@ -79,16 +77,7 @@ class Windows:
             covariates={name: values[at] for name, values in self.covariates.items()},
             future={name: values[at] for name, values in self.future.items()},
             lost=tuple(self.lost[i] for i in np.arange(len(self))[at]) if self.lost else (),
-            changed=None if self.changed is None else self.changed[at],
         )
-
-    def anew(self, row: int) -> NDArray[np.bool_]:
-        """Return which steps of ``row`` come after its change: none where there was none."""
-        ds = self.history_ds()[row]
-        after: NDArray[np.bool_] = ds >= (
-            np.datetime64("NaT") if self.changed is None else self.changed[row]
-        )
-        return after
 
     def frame(self, mean: Reals) -> pd.DataFrame:
         """Return ``mean`` ``[n, horizon]`` as rows (unique_id, cutoff, ds, mean)."""

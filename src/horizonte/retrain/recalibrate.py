@@ -92,7 +92,8 @@ def _one(
 
 def _bare(forecaster: Forecaster, view: Windows) -> pd.DataFrame:
     """Return the means of a view with what their bands will be cut from."""
-    return view.frame(forecaster.mean(view)).assign(**certainty(view))
+    around = certainty(view, meta=forecaster.meta)
+    return view.frame(forecaster.mean(view)).assign(**around)
 
 
 def _recalibrated(forecaster: Forecaster, rows: pd.DataFrame, cutoffs: pd.Series) -> Calibration:

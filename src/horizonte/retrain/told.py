@@ -11,11 +11,11 @@ from horizonte.monitor.courses import unknown
 from horizonte.monitor.evidence import Named
 from horizonte.monitor.findings import COURSE, MENDED
 from horizonte.policy import Gate
+from horizonte.prepare.folds import TRAINS
 
 DAY = pd.Timedelta(days=1)
 LEAST = 14  # days that a gate is given, however recent the change
-TRAINS = 5  # days of another course from which fits that are told of it learn
-QUICKLY, PLENTY = 9, 16  # days that its gate is given: at first, and when more only train
+QUICKLY, PLENTY = 10, 21  # days that its gate is given: at first, and when more only train
 
 
 def told(
@@ -65,6 +65,6 @@ def pin(
         return now - gate.days * DAY
     judged = (now - newest) // (2 * DAY) * DAY
     if quickly:
-        judged = max(judged, min(now - newest - TRAINS * DAY, PLENTY * DAY))
+        judged = max(judged, min(now - newest - TRAINS, PLENTY * DAY))
     least = (QUICKLY if quickly else LEAST) * DAY
     return now - min(gate.days * DAY, max(least, judged))

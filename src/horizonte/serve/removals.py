@@ -201,5 +201,5 @@ def _near(reading: Reading, zone: str, calendar: str) -> Iterator[str]:
 
 def _calendar(reading: Reading) -> tuple[str, str] | None:
     """Return zone and holiday calendar by which the model knows the series, None without one."""
-    zone, holidays = places(reading.forecaster.meta)[reading.target]
-    return None if holidays is None else (zone, holidays)
+    known = places(reading.forecaster.meta)[reading.target]
+    return None if known.holidays is None else (known.zone, known.holidays)

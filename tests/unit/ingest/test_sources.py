@@ -11,7 +11,7 @@ import yaml
 
 from horizonte.errors import ConfigFault, NotFound
 from horizonte.ingest.sources import find_source, load_sources, series_of
-from horizonte.prepare.calendar import calendar
+from horizonte.prepare.calendar import Place, calendar
 
 GOOD: dict[str, Any] = {"freq": "30min", "series": {"Demand (MW)": {"unit": "MW"}}}
 
@@ -51,7 +51,7 @@ def test_christmas_is_on_the_25th_of_december(tmp_path: Path) -> None:
     body = GOOD | {"freq": "P1D", "times": "local", "zone": "America/Sao_Paulo"}
     (zone,) = series_of(_load(tmp_path, {"x": body})["x"])["zone"]
     labels = pd.Series(pd.date_range("2024-12-25", periods=3, tz="UTC"))
-    facts = calendar(labels, zone=zone, holidays="BR")
+    facts = calendar(labels, Place(zone, "BR"))
     assert facts["weekday"].tolist() == [2, 3, 4]
     assert facts["holiday"].tolist() == [1, 0, 0]
 

@@ -11,7 +11,7 @@ import pytest
 
 from horizonte.model import naive, statistical
 from horizonte.model.prophet import FAMILIES, _frame, _loaded, curve
-from horizonte.prepare.calendar import calendar
+from horizonte.prepare.calendar import Place, calendar
 from horizonte.prepare.windows import Windows
 
 META = pd.DataFrame({"unique_id": ["a"], "zone": ["Australia/Melbourne"], "holidays": ["AU-VIC"]})
@@ -111,7 +111,7 @@ def daily() -> tuple[Windows, Windows, np.ndarray]:
     ds = pd.date_range("2021-01-01", periods=1200, tz="UTC")
     t = np.arange(1200)
     trend = 100 + 0.2 * t - 0.45 * np.maximum(t - 600, 0) + 0.5 * np.maximum(t - 950, 0)
-    holiday = calendar(pd.Series(ds), zone="UTC", holidays="AU-VIC")["holiday"].to_numpy()
+    holiday = calendar(pd.Series(ds), Place("UTC", "AU-VIC"))["holiday"].to_numpy()
     weekday = np.array([0, 1, 3, 2, 4, -6, -4])[ds.weekday]
     noise = np.random.default_rng(0).normal(size=1200) * 6
     y = trend + 25 * np.sin(2 * np.pi * t / 365.25) + 3 * weekday - 30 * holiday + noise

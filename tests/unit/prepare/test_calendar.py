@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 
 from horizonte.errors import ConfigFault
-from horizonte.prepare.calendar import calendar, holiday_dates
+from horizonte.prepare.calendar import Place, calendar, holiday_dates
+
+MELBOURNE = Place("Australia/Melbourne", "AU-VIC")
 
 
 def hours(start: str, end: str, zone: str) -> pd.Series:
@@ -16,9 +18,7 @@ def hours(start: str, end: str, zone: str) -> pd.Series:
 def test_a_25_hour_day_has_one_hour_twice() -> None:
     """When clocks go back in Melbourne, 02:00 comes twice and the day has 25 rows of one date."""
     found = calendar(
-        hours("2024-04-07", "2024-04-08", "Australia/Melbourne"),
-        zone="Australia/Melbourne",
-        holidays=None,
+        hours("2024-04-07", "2024-04-08", "Australia/Melbourne"), Place("Australia/Melbourne")
     )
     assert found["hour"].tolist() == [0, 1, 2, 2, *range(3, 24)]
     assert found["weekday"].unique().tolist() == [6]
@@ -27,9 +27,7 @@ def test_a_25_hour_day_has_one_hour_twice() -> None:
 def test_a_23_hour_day_skips_one_hour() -> None:
     """When clocks go forward in Melbourne, no row stands at 02:00."""
     found = calendar(
-        hours("2024-10-06", "2024-10-07", "Australia/Melbourne"),
-        zone="Australia/Melbourne",
-        holidays=None,
+        hours("2024-10-06", "2024-10-07", "Australia/Melbourne"), Place("Australia/Melbourne")
     )
     assert found["hour"].tolist() == [0, 1, *range(3, 24)]
 
@@ -37,7 +35,7 @@ def test_a_23_hour_day_skips_one_hour() -> None:
 def test_holidays_are_local_days() -> None:
     """Melbourne Cup Day is a holiday of Victoria for its 24 local hours, with its neighbours."""
     ds = hours("2024-11-04", "2024-11-07", "Australia/Melbourne")
-    found = calendar(ds, zone="Australia/Melbourne", holidays="AU-VIC")
+    found = calendar(ds, MELBOURNE)
     expected = [0.0] * 24 + [1.0] * 24 + [0.0] * 24
     assert found["holiday"].tolist() == expected
     assert found["day_before_holiday"].tolist() == expected[24:] + [0.0] * 24
@@ -47,7 +45,7 @@ def test_holidays_are_local_days() -> None:
 def test_holidays_across_new_year() -> None:
     """The day before a holiday is known when the holiday is next year's."""
     ds = pd.Series(pd.to_datetime(["2024-12-31T02:00:00Z"]))
-    found = calendar(ds, zone="Australia/Melbourne", holidays="AU-VIC")
+    found = calendar(ds, MELBOURNE)
     assert found["day_before_holiday"].tolist() == [1.0]
 
 
@@ -60,10 +58,19 @@ def test_carnaval_is_a_holiday_in_brazil() -> None:
 def test_every_day_is_local() -> None:
     """Weekday and day of year follow the zone, not UTC; minutes are fractions of the hour."""
     ds = pd.Series(pd.to_datetime(["2024-02-28T15:30:00Z"]), index=[9])
-    found = calendar(ds, zone="Australia/Melbourne", holidays=None)
+    found = calendar(ds, Place("Australia/Melbourne"))
     assert found.index.tolist() == [9]
     assert found[["hour", "weekday", "day_of_year"]].to_numpy().tolist() == [[2.5, 3, 60]]
     assert found["year_phase"].tolist() == pytest.approx([59 / 366])
+
+
+def test_where_days_come_late_an_instant_is_as_much_earlier() -> None:
+    """Four hours late from noon on: 15:00 of a holiday has its 11:00, and what came before is as ever."""
+    ds = hours("2024-11-05", "2024-11-06", "Australia/Melbourne")
+    late = MELBOURNE._replace(changed=str(ds[12].tz_localize(None)), late=4 * 3600.0)
+    found = calendar(ds, late)
+    assert found["hour"].tolist() == [*range(12), *range(8, 20)]
+    assert found["holiday"].tolist() == [1.0] * 24
 
 
 @pytest.mark.parametrize(("zone", "holidays"), [("Nowhere/City", None), ("UTC", "XX-YY")])
@@ -71,5 +78,5 @@ def test_unknown_zones_and_calendars_are_named(zone: str, holidays: str | None) 
     """A zone or calendar that does not exist is refused with its value."""
     ds = pd.Series(pd.to_datetime(["2024-02-28T15:30:00Z"]))
     with pytest.raises(ConfigFault) as refused:
-        calendar(ds, zone=zone, holidays=holidays)
+        calendar(ds, Place(zone, holidays))
     assert refused.value.value == (holidays or zone)

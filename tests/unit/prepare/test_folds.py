@@ -130,3 +130,24 @@ def test_span_is_first_and_last_of_each_series() -> None:
     found = folds.span(pd.DataFrame({"unique_id": ["a", "a", "b"], "ds": ds}))
     assert found["first"].tolist() == [ds[1], ds[2]]
     assert found["last"].tolist() == [ds[0], ds[2]]
+
+
+def test_a_change_has_a_fit_of_its_own_once_it_can_be_learnt(
+    plan: pd.DataFrame, declare: Declare, features: Features
+) -> None:
+    """Four days after it, on the grid, of that series alone; the schedule goes on from its next fit."""
+    since = LAST - pd.Timedelta("P74DT7M")
+    found = folds.plan(
+        spans(("s/x", "2023-01-01"), ("s/y", "2024-04-01")),
+        series=declare("s/x", "s/y"),
+        features=features,
+        changed={"s/x": since},
+    )
+    extra = found[found["fitted_at"] != plan["fitted_at"]]
+    at = extra["fitted_at"].unique()
+    assert at == [LAST - 70 * DAY]
+    assert since + folds.TRAINS <= at[0] < since + folds.TRAINS + pd.Timedelta("1h")
+    assert set(extra["unique_id"]) == {"s/x"}
+    assert at[0] < extra["cutoff"].min() < at[0] + pd.Timedelta("37h")
+    assert extra["cutoff"].max() + 2 * DAY <= found.query("period == 'test'")["fitted_at"].min()
+    FOLD.check(found)
