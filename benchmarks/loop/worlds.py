@@ -16,6 +16,7 @@ START = pd.Timestamp("2020-01-06", tz="UTC")
 HISTORY = pd.Timedelta(days=2 * 364)
 UNIQUE_ID = "world/y"
 SAMPLE, DEMAND = Path(__file__).parents[2] / "data/clean/observation.parquet", "vic/demand_mw"
+ZONE = "Australia/Melbourne"
 FACTORS = (1000.0, 0.001, 100.0, 0.01, 3.6, 1 / 3.6)
 
 
@@ -59,12 +60,14 @@ def make(seed: int, *, kind: str | None, days: int) -> World:
 def sample(seed: int, *, kind: str | None, days: int) -> World:
     """Return the demand of the sample, hourly, with the change of ``seed`` planted in it.
 
-    Its clock is moved by whole weeks to START. What is left of it beside its usual week is its
-    noise: that sets the size of what is planted. Needs ``dvc repro``; raises ValueError where the
-    sample is too short for ``days`` of play.
+    Hours are those on the wall, without summer time, moved by whole weeks to START. What is left
+    of it beside its usual week is its noise: that sets the size of what is planted. Needs ``dvc
+    repro``; raises ValueError where the sample is too short for ``days`` of play.
     """
     rows = pd.read_parquet(SAMPLE, filters=[("unique_id", "==", DEMAND)]).set_index("ds")["y"]
-    y = rows.resample("h").mean().interpolate(limit_area="inside").dropna()
+    y = rows.resample("h").mean()
+    y.index = y.index.tz_convert(ZONE).tz_localize(None).tz_localize("UTC")
+    y = y[~y.index.duplicated()].asfreq("h").interpolate(limit_area="inside").dropna()
     y = y[y.index >= y.index[0].ceil("D") + pd.Timedelta(days=-y.index[0].ceil("D").weekday() % 7)]
     hours = int((HISTORY + pd.Timedelta(days=days)) / pd.Timedelta(hours=1))
     if len(y) < hours:
@@ -74,7 +77,8 @@ def sample(seed: int, *, kind: str | None, days: int) -> World:
     clean = (np.bincount(week, values) / np.bincount(week))[week]
     profile = np.bincount(week % 24, values) / np.bincount(week % 24)
     ds = pd.date_range(START, periods=hours, freq="h")
-    draw = Draw(clean, values - clean, 0, profile - profile.mean(), np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    draw = Draw(clean, values - clean, 0, profile - profile.mean(), rng, whole=True)
     return _planted(draw, kind, ds, float("nan"))
 
 
@@ -126,6 +130,7 @@ class Draw:
     start: int
     profile: np.ndarray
     rng: np.random.Generator
+    whole: bool = False  # whether a clock that is set wrong moves the noise as well
 
     @property
     def y(self) -> np.ndarray:
@@ -170,6 +175,8 @@ def _variance(d: Draw) -> tuple[np.ndarray, float]:
 
 def _phase(d: Draw) -> tuple[np.ndarray, float]:
     size = d.sign * float(d.rng.integers(2, 6))
+    if d.whole:
+        return np.where(d.after, np.roll(d.y, int(size)), d.y), size
     t = np.arange(len(d.clean))
     share = np.where(t // 24 % 7 < 5, 1.0, 0.6)
     moved = d.clean + (np.roll(d.profile, int(size)) - d.profile)[t % 24] * share
