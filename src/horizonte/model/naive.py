@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from horizonte.model.per_series import PerSeries, Spec, cycle
+from horizonte.model.per_series import PerSeries, Spec, by_place, cycle
 from horizonte.prepare.calendar import Place, calendar
 from horizonte.prepare.windows import Reals, Windows
 
@@ -64,17 +64,17 @@ def _codes(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the slot of the local day and the type of day of every instant of ``ds``."""
     start, count = ds.min(), int((ds.max() - ds.min()) // windows.step) + 1
-    slots, types = _grid(start, count, windows.step, spec["zone"], spec["holidays"])
+    slots, types = _grid(start, count, windows.step, by_place(spec))
     at = (ds - start) // windows.step
     return slots[at], types[at]
 
 
 @lru_cache(maxsize=64)
 def _grid(
-    start: np.datetime64, count: int, step: np.timedelta64, zone: str, holidays: str | None
+    start: np.datetime64, count: int, step: np.timedelta64, place: Place
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     ds = pd.DatetimeIndex(start + step * np.arange(count), tz="UTC")
-    local = calendar(pd.Series(ds), Place(zone, holidays))
+    local = calendar(pd.Series(ds), place)
     hours = min(float(step / np.timedelta64(1, "h")), 24.0)
     sunday = (local["weekday"] == 6) | (local["holiday"] > 0)
     types = np.where(sunday, 2, np.where(local["weekday"] == 5, 1, 0))

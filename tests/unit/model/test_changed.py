@@ -62,7 +62,9 @@ def error(name: str, group: Group, history: pd.DataFrame) -> float:
     return float(np.abs(said - came).mean())
 
 
-@pytest.mark.parametrize("name", ["statistical", "linear", "boosting", "prophet"])
+@pytest.mark.parametrize(
+    "name", ["statistical", "linear", "boosting", "prophet", "naive_climatology"]
+)
 def test_told_of_it_a_fit_learns_it_in_days(name: str, group: Group, history: pd.DataFrame) -> None:
     """After five days of it, the error of the next ten is smaller than that of a fit that follows untold."""
     told = replace(group, changed={"a": CHANGE})
