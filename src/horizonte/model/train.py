@@ -19,6 +19,8 @@ from horizonte.model.forecaster import Forecaster, places
 from horizonte.model.protocol import Fitted
 from horizonte.model.selection import Selection, select
 
+DAY = pd.Timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -131,14 +133,15 @@ def abreast(
 ) -> pd.DataFrame:
     """Return BACKTEST rows without actuals that follow a change which their fit had not seen.
 
-    What ships has seen it, and is no such forecast: neither as wrong, nor as unsure.
+    What ships has seen it, and is no such forecast: neither as wrong, nor as unsure. A change is
+    named since its first whole day, and may have begun within the one before.
     """
     if not changed:
         return rows
     key = ["unique_id", "cutoff"]
     fitted = rows[key].merge(folds[[*key, "fitted_at"]], on=key, how="left")["fitted_at"]
     since = pd.to_datetime(rows["unique_id"].map(changed), utc=True)
-    behind = (fitted.to_numpy() < since.to_numpy()) & (rows["ds"] >= since).to_numpy()
+    behind = (fitted.to_numpy() < since.to_numpy()) & (rows["ds"] > since - DAY).to_numpy()
     return rows.assign(y=rows["y"].mask(behind))
 
 

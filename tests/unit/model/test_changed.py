@@ -104,12 +104,13 @@ def test_a_model_saved_before_changes_were_told_forecasts_the_same(
 
 
 def test_no_evidence_is_taken_from_fits_that_had_not_seen_the_change() -> None:
-    """Of their forecasts what came after it is taken out; later fits and other series keep theirs."""
-    days = pd.date_range("2024-05-01", periods=4, freq="D", tz="UTC")
-    folds = pd.DataFrame({"unique_id": "a", "cutoff": days, "fitted_at": days[[0, 0, 2, 2]]})
+    """Of their forecasts what came since the day before it is taken out; later fits and other series keep theirs."""
+    days = pd.date_range("2024-05-01", periods=5, freq="D", tz="UTC")
+    fitted = days[[0, 0, 0, 3, 3]]
+    folds = pd.DataFrame({"unique_id": "a", "cutoff": days, "fitted_at": fitted})
     folds = pd.concat([folds, folds.assign(unique_id="b")], ignore_index=True)
     rows = folds[["unique_id", "cutoff"]].assign(ds=folds["cutoff"] + pd.Timedelta("12h"), y=1.0)
-    found = abreast(rows, folds, changed={"a": days[1]})
+    found = abreast(rows, folds, changed={"a": days[2]})
     kept = found["y"].notna()
-    assert kept[rows["unique_id"] == "a"].tolist() == [True, False, True, True]
+    assert kept[rows["unique_id"] == "a"].tolist() == [True, False, False, True, True]
     assert kept[rows["unique_id"] == "b"].all()
