@@ -80,18 +80,24 @@ def targets(windows: Windows, cells: Cells) -> Reals:
 
 
 def placed(meta: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of ``meta`` that ``places`` reads, None where nothing is told."""
+    """Return the columns of ``meta`` that ``places`` reads, as JSON holds them."""
     found = meta[[c for c in ("unique_id", *Place._fields) if c in meta]].astype(object)
     return found.where(found.notna(), None)
 
 
 def places(meta: pd.DataFrame) -> dict[str, Place]:
     """Return by which clock and holidays every series of ``meta`` goes."""
-    rows = placed(meta).to_dict("records")
-    return {
-        str(row.pop("unique_id")): Place(**{str(k): v for k, v in row.items() if v is not None})
-        for row in rows
+    rows = zip(meta["unique_id"], meta["zone"], meta["holidays"], strict=True)
+    found = {
+        str(uid): Place(str(zone), None if pd.isna(free) else str(free)) for uid, zone, free in rows
     }
+    if "changed" in meta:
+        told = meta[meta["changed"].notna()]
+        for uid, changed, late in zip(
+            told["unique_id"], told["changed"], told["late"], strict=True
+        ):
+            found[str(uid)] = found[str(uid)]._replace(changed=str(changed), late=float(late))
+    return found
 
 
 def matrix(windows: Windows, cells: Cells, *, meta: pd.DataFrame) -> Matrix:
