@@ -61,7 +61,7 @@ def since_then(one: Windows, first: int, *, meta: pd.DataFrame) -> Course:
     day = one.steps("P1D")
     furthest = day // 2 if day > 1 else DAYS
     size = min(one.length - first, one.steps(AFTER)) // day * day
-    if size < LEAST * day:
+    if first == 0 or size < LEAST * day:
         return Course()
     expected = _expected(one, first, size=size, furthest=furthest, meta=meta)
     if expected is None:

@@ -100,6 +100,17 @@ def test_the_week_of_a_daily_series_moves_by_days() -> None:
     assert rows.loc["b"].isna()[["changed", "late", "reshaped"]].all()
 
 
+@pytest.mark.parametrize("days", [-9, 0, 2])
+def test_a_change_without_a_past_is_a_level_at_most(days: int) -> None:
+    """Told of before the history begins, at its first value, and two days later: nothing to hold it against."""
+    ds = pd.date_range(START, periods=24 * 60, freq="h")
+    y = np.random.default_rng(2).normal(10, 1, len(ds))
+    view = windows(pd.DataFrame({"unique_id": "a", "ds": ds, "y": y}), freq_="1h", horizon=24)
+    meta = pd.DataFrame({"unique_id": ["a"], "zone": "UTC", "holidays": None})
+    row = told(view, meta, changed={"a": START + pd.Timedelta(days=days)}).iloc[0]
+    assert (row["late"], row["reshaped"]) == (0, False)
+
+
 def test_where_nothing_came_since_nothing_is_told() -> None:
     """A change still to come, and one of a series that is not here: ``meta`` stays as it is."""
     ds = pd.date_range(START, periods=24 * 60, freq="h")
