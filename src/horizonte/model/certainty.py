@@ -58,7 +58,8 @@ def _settling(view: Windows, meta: pd.DataFrame) -> np.ndarray:
     if "changed" not in meta:
         return np.zeros(len(view), bool)
     since = pd.Series(view.unique_id).map(meta.set_index("unique_id")["changed"])
-    after = view.cutoff - pd.to_datetime(since).to_numpy("datetime64[ns]")
+    since = pd.to_datetime(since, format="ISO8601")  # with and without fractions of a second
+    after = view.cutoff - since.to_numpy("datetime64[ns]")
     return (after >= np.timedelta64(0)) & (after < 2 * pd.Timedelta(RECENT).to_timedelta64())
 
 

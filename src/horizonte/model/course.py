@@ -17,6 +17,7 @@ import pandas as pd
 from horizonte.model import autoregression as ar
 from horizonte.model import fourier
 from horizonte.model.per_series import place, recent, until
+from horizonte.model.statistical import RIDGE, thinned
 from horizonte.prepare.windows import Reals, Windows
 
 BEFORE, AFTER = "P731D", "P56D"  # that say what was expected, and what came
@@ -24,7 +25,6 @@ SURE = 2.0  # standard errors by which days must be explained better
 WORTH = 0.15  # share of their error that must be gone
 LEAST = 3  # days: fewer have no spread
 DAYS = 3  # by which the week of a daily series may have moved
-RIDGE = 1.0
 
 
 class Course(NamedTuple):
@@ -91,8 +91,7 @@ def _expected(
     where = place(meta, str(one.unique_id[0]))
     spec = fourier.terms(before, where) | {"known": []}
     ds = before.history_ds()[0]
-    hour = before.steps("PT1H")
-    rows = np.flatnonzero(known)[:: hour if hour * 500 < known.sum() else 1]
+    rows = thinned(np.flatnonzero(known), before)
     columns = np.column_stack(fourier.columns(spec, ds[rows]))
     beta = ar.least_squares(columns, before.y[0, rows, None], ridge=RIDGE)[0]
     ahead = ds[-1] + one.step * np.arange(1 - furthest, size + furthest + 1)

@@ -158,18 +158,17 @@ class Forecaster:
 
 def places(meta: pd.DataFrame) -> pd.DataFrame:
     """Return of SERIES rows what a forecast needs."""
-    names = ["unique_id", "freq", "zone", "holidays", "lower", "upper"]
-    return meta[[*names, *_told(meta)]].reset_index(drop=True)
+    return meta[_columns(meta)].reset_index(drop=True)
 
 
-def _told(names: Container[object]) -> list[str]:
-    """Return those of ``names`` that tell of another course: none where no series has one."""
-    return [name for name in ("changed", "late") if name in names]
+def _columns(there: Container[object]) -> list[str]:
+    """Return what of SERIES a forecast needs, and what tells of another course where that is ``there``."""
+    usual = ["unique_id", "freq", "zone", "holidays", "lower", "upper"]
+    return [*usual, *(name for name in ("changed", "late") if name in there)]
 
 
 def _places(records: list[dict[str, Any]]) -> pd.DataFrame:
-    names = ["unique_id", "freq", "zone", "holidays", "lower", "upper"]
-    found = pd.DataFrame(records, columns=[*names, *_told(records[0] if records else ())])
+    found = pd.DataFrame(records, columns=_columns(records[0] if records else ()))
     return found.astype({"lower": float, "upper": float})
 
 

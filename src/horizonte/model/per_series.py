@@ -118,15 +118,17 @@ def place(meta: pd.DataFrame, unique_id: str) -> Spec:
     rows = meta[meta["unique_id"] == unique_id]
     found = places(rows).get(unique_id, Place("UTC"))
     usual: Spec = {"zone": found.zone, "holidays": found.holidays}
-    if found.changed is None:
+    told = rows.get("changed", pd.Series(dtype=object)).dropna()
+    if told.empty:
         return usual
     reshaped = bool(rows["reshaped"].iloc[0])
-    return usual | {"changed": found.changed, "late": found.late, "reshaped": reshaped}
+    return usual | {"changed": str(told.iloc[0]), "late": found.late, "reshaped": reshaped}
 
 
 def by_place(spec: Spec) -> Place:
     """Return what ``place`` told a fit of its clock and holidays."""
-    return Place(**{name: spec[name] for name in Place._fields if spec.get(name) is not None})
+    found = Place(spec["zone"], spec["holidays"])
+    return found._replace(changed=spec["changed"], late=spec["late"]) if spec.get("late") else found
 
 
 def cycle(windows: Windows, periods: tuple[str, ...], spec: Spec) -> Reals:

@@ -10,6 +10,7 @@ more than themselves.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from horizonte.model import autoregression as ar
 from horizonte.model import fourier
@@ -44,8 +45,7 @@ def _candidates(one: Windows, where: Spec) -> list[Spec]:
     transforms = ar.usable_transforms(one)
     values = np.column_stack([ar.forward(one.y[0], transform) for transform in transforms])
     rows = np.flatnonzero(np.isfinite(values).all(axis=1))
-    hour = one.steps("PT1H")
-    thin = rows[::hour] if hour * 500 < len(rows) else rows
+    thin = thinned(rows, one)
     betas = ar.least_squares(columns[thin], values[thin], ridge=RIDGE)
     lags = ar.usable_lags(one)
     misses = [value - columns @ beta for value, beta in zip(values.T, betas, strict=True)]
@@ -54,6 +54,12 @@ def _candidates(one: Windows, where: Spec) -> list[Spec]:
          "phi": ar.weights(errors, lags), "follow": learn(errors, one)}
         for transform, beta, errors in zip(transforms, betas, misses, strict=True)
     ]  # fmt: skip
+
+
+def thinned(rows: NDArray[np.int64], one: Windows) -> NDArray[np.int64]:
+    """Return of the columns ``rows`` one an hour, where that leaves hundreds: the curve is smooth."""
+    hour = one.steps("PT1H")
+    return rows[::hour] if hour * 500 < len(rows) else rows
 
 
 FAMILIES = {"statistical": PerSeries("statistical", fit, forecast, costly=True)}

@@ -19,7 +19,7 @@ CATEGORIES = {"BR": ("public", "optional")}  # Carnaval is only in BR's optional
 
 
 class Place(NamedTuple):
-    """By which clock and holidays a series goes; from ``changed`` on its days come ``late``."""
+    """By which clock and holidays a series goes; where its days come ``late``, from ``changed`` on."""
 
     zone: str  # IANA
     holidays: str | None = None
@@ -69,7 +69,7 @@ def holiday_names(calendar_name: str, *, years: range) -> dict[pd.Timestamp, str
 
 def wall(ds: pd.DatetimeIndex, place: Place) -> pd.DatetimeIndex:
     """Return what clocks on the wall show; naive, as every field of an aware one is looked up."""
-    if place.changed is not None and place.late:
+    if place.changed is not None:
         late = pd.Timedelta(seconds=place.late)
         ds = ds.where(ds < pd.Timestamp(place.changed, tz="UTC"), ds - late)
     try:

@@ -91,10 +91,10 @@ def places(meta: pd.DataFrame) -> dict[str, Place]:
     found = {
         str(uid): Place(str(zone), None if pd.isna(free) else str(free)) for uid, zone, free in rows
     }
-    if "changed" in meta:
-        told = meta[meta["changed"].notna()]
+    if "late" in meta:
+        late_ones = meta[meta["late"].astype(float).abs() > 0]  # the others share a calendar
         for uid, changed, late in zip(
-            told["unique_id"], told["changed"], told["late"], strict=True
+            *(late_ones[name] for name in ("unique_id", "changed", "late")), strict=True
         ):
             found[str(uid)] = found[str(uid)]._replace(changed=str(changed), late=float(late))
     return found

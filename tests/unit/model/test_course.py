@@ -10,6 +10,8 @@ import pytest
 
 from horizonte.model.certainty import certainty
 from horizonte.model.course import told
+from horizonte.prepare.calendar import Place
+from horizonte.prepare.features import places
 from horizonte.prepare.windows import windows
 
 START = pd.Timestamp("2023-05-01", tz="UTC")
@@ -69,6 +71,7 @@ def test_a_level_alone_moves_nothing() -> None:
     """Neither is a day late that is only higher, nor reshaped."""
     row = found(lambda days: street(days) + 80)
     assert (row["late"], row["reshaped"]) == (0, False)
+    assert places(pd.DataFrame([row]))["a"] == Place("UTC")  # the calendar of any other
 
 
 def test_a_day_of_another_shape_is_told() -> None:
@@ -126,10 +129,12 @@ def test_bands_do_not_take_a_change_that_fits_know_for_unrest() -> None:
     y = 10 + 5 * np.sin(2 * np.pi * np.arange(len(ds)) / 24) + 50.0 * (ds >= ds[24 * 40])
     frame = pd.DataFrame({"unique_id": "a", "ds": ds, "y": y})
     parts = [frame[frame["ds"] <= ds[24 * d]].assign(cutoff=ds[24 * d]) for d in (38, 45, 58)]
-    view = windows(pd.concat(parts), freq_="1h", horizon=24)
+    other = frame.assign(unique_id="b", cutoff=ds[-1])
+    view = windows(pd.concat([*parts, other]), freq_="1h", horizon=24)
     meta = pd.DataFrame({"unique_id": ["a"], "zone": "UTC", "holidays": None})
     known = meta.assign(changed=ds[24 * 40].tz_localize(None).isoformat(), late=0.0)
-    before, settling, after = certainty(view, meta=known)["unrest"][::24]
+    half = known.assign(unique_id="b", changed="2023-05-02T00:00:00.500000")
+    before, settling, after, _ = certainty(view, meta=pd.concat([known, half]))["unrest"][::24]
     assert np.isnan(settling)
     assert before == pytest.approx(after, abs=1e-9)
     assert certainty(view, meta=meta)["unrest"][24] > 30
