@@ -9,7 +9,9 @@ import pandas as pd
 from tests.conftest import Project
 
 from horizonte.contracts import BACKTEST, FOLD, QUANTILE_COLUMNS, SCORE
-from horizonte.pipeline import files
+from horizonte.pipeline import files, given
+from horizonte.pipeline.evaluate import surroundings
+from horizonte.pipeline.groups import groups
 
 
 def _ours(project: Project) -> pd.DataFrame:
@@ -49,3 +51,24 @@ def test_default_prophet_and_naives_are_on_the_board(project: Project) -> None:
     """The leaderboard holds the naives and Prophet as it comes beside ours."""
     board = pd.read_csv(project.root / files.PLOTS / "leaderboard.csv")
     assert {"ensemble", "best_naive", "naive_week", "prophet_default"} <= set(board["model"])
+
+
+def test_a_fit_from_before_a_change_is_not_judged_as_told_of_it(project: Project) -> None:
+    """Bands of what ships know no unrest for two weeks after it; those of older fits do, as they did."""
+    group = groups(project.root, given.load(project.root, stage="evaluate", given=None))[0]
+    name, folds = group.meta["unique_id"].iloc[0], FOLD.read(project.root / files.FOLDS)
+    own = folds[folds["unique_id"] == name].sort_values("cutoff")
+    since = own["fitted_at"].max() - pd.Timedelta(days=6)
+    told = group.meta.assign(changed=None)
+    told.loc[told["unique_id"] == name, "changed"] = since.tz_localize(None).isoformat()
+    plain = surroundings(project.root, group, told=group.meta)
+    found = surroundings(project.root, group, told=told)
+    pd.testing.assert_frame_equal(found.drop(columns="unrest"), plain.drop(columns="unrest"))
+    mine = found["unique_id"] == name
+    fitted = found.loc[mine].merge(own, on=["unique_id", "cutoff"], how="left")["fitted_at"]
+    after = found.loc[mine, "cutoff"].between(since, since + pd.Timedelta(days=13)).to_numpy()
+    hidden = found.loc[mine, "unrest"].isna().to_numpy() & plain.loc[mine, "unrest"].notna()
+    assert after[(fitted < since).to_numpy()].any()
+    np.testing.assert_array_equal(hidden, after & (fitted >= since).to_numpy())
+    assert hidden.any()
+    pd.testing.assert_frame_equal(found[~mine], plain[~mine])

@@ -58,16 +58,18 @@ def told(view: Windows, meta: pd.DataFrame, *, changed: Mapping[str, pd.Timestam
 
 def since_then(one: Windows, first: int, *, meta: pd.DataFrame) -> Course:
     """Return what is another about the one row of ``one`` from its column ``first`` on."""
+    if one.step > np.timedelta64(1, "D"):
+        return Course()  # by weeks or months nobody sets a clock
     day = one.steps("P1D")
     furthest = day // 2 if day > 1 else DAYS
     size = min(one.length - first, one.steps(AFTER)) // day * day
     if first == 0 or size < LEAST * day:
         return Course()
-    expected = _expected(one, first, size=size, furthest=furthest, meta=meta)
-    if expected is None:
-        return Course()
     came = one.y[0, first : first + size]
-    lags = range(-furthest + (day > 1), furthest + 1)
+    expected = _expected(one, first, size=size, furthest=furthest, meta=meta)
+    if expected is None or not np.isfinite(came).any():
+        return Course()
+    lags = range(-((day - 1) // 2) if day > 1 else -DAYS, furthest + 1)  # half a day is tried once
     left = {k: _days(came - expected[furthest - k :][:size], day) for k in lags}
     losses = {k: _loss(days) for k, days in left.items()}
     late = min(lags, key=lambda k: (np.nansum(losses[k]), abs(k)))

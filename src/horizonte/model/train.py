@@ -18,6 +18,7 @@ from horizonte.model.families import expand
 from horizonte.model.forecaster import Forecaster, places
 from horizonte.model.protocol import Fitted
 from horizonte.model.selection import Selection, select
+from horizonte.prepare.folds import TRAINS
 
 DAY = pd.Timedelta(days=1)
 
@@ -131,17 +132,17 @@ def only(rows: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
 def abreast(
     rows: pd.DataFrame, folds: pd.DataFrame, *, changed: Mapping[str, pd.Timestamp]
 ) -> pd.DataFrame:
-    """Return BACKTEST rows without actuals that follow a change which their fit had not seen.
+    """Return BACKTEST rows without actuals that follow a change which their fit had not learnt.
 
-    What ships has seen it, and is no such forecast: neither as wrong, nor as unsure. A change is
-    named since its first whole day, and may have begun within the one before.
+    What ships has seen ``TRAINS`` of it or more, and is no such forecast: neither as wrong, nor as
+    unsure. A change is named since its first whole day, and may have begun within the one before.
     """
     if not changed:
         return rows
     key = ["unique_id", "cutoff"]
     fitted = rows[key].merge(folds[[*key, "fitted_at"]], on=key, how="left")["fitted_at"]
     since = pd.to_datetime(rows["unique_id"].map(changed), utc=True)
-    behind = (fitted.to_numpy() < since.to_numpy()) & (rows["ds"] > since - DAY).to_numpy()
+    behind = (fitted.to_numpy() < (since + TRAINS).to_numpy()) & (rows["ds"] > since - DAY)
     return rows.assign(y=rows["y"].mask(behind))
 
 

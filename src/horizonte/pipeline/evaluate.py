@@ -55,12 +55,15 @@ def run(parameters: Mapping[str, object] | None = None, *, root: Path | None = N
     tried = backtest(
         panels, folds, families=families, seed=chosen.train.seed, n_jobs=joblib.cpu_count()
     )
-    told = (replace(g, meta=shipped[g.freq].meta) for g in panels)
     work = (
         joblib.delayed(rated)(
-            tried.backtest, evidence, group=g, shipped=shipped[g.freq], around=_around(root, g)
+            tried.backtest,
+            evidence,
+            group=replace(g, meta=shipped[g.freq].meta),
+            shipped=shipped[g.freq],
+            around=surroundings(root, g, told=shipped[g.freq].meta),
         )
-        for g in told
+        for g in panels
     )
     rows = pd.concat(joblib.Parallel(n_jobs=joblib.cpu_count())(work), ignore_index=True)
     scores = metrics.scores(
@@ -114,11 +117,20 @@ def _calibration(rows: pd.DataFrame, group: Group) -> Calibration | None:
     return Calibration.of(rows, meta=group.meta, horizon=group.horizon)
 
 
-def _around(root: Path, group: Group) -> pd.DataFrame:
-    """Return, per forecast of any fold, how old its newest observation was and how it moved."""
+def surroundings(root: Path, group: Group, *, told: pd.DataFrame) -> pd.DataFrame:
+    """Return, per forecast of any fold, how old its newest observation was and how it moved.
+
+    As its fit was told: those from before a change that what ships is ``told`` of were not.
+    """
     made = features.read(root, "tail", group.freq)
     view = group.view(Known(made.history, None), length=group.length)
-    return context(view, meta=group.meta)
+    around = context(view, meta=told)
+    if "changed" not in told:
+        return around
+    fitted = around[KEY[:2]].merge(plan(root), on=KEY[:2], how="left")["fitted_at"]
+    since = around["unique_id"].map(told.set_index("unique_id")["changed"])
+    before = fitted < pd.to_datetime(since, format="ISO8601", utc=True)
+    return around.where(~before, context(view, meta=group.meta))
 
 
 def _models(evidence: pd.DataFrame, group: Group) -> list[str]:

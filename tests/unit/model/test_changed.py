@@ -113,14 +113,17 @@ def test_a_model_saved_before_changes_were_told_forecasts_the_same(
     np.testing.assert_array_equal(forecast(of_old, serving), forecast(spec, serving))
 
 
-def test_no_evidence_is_taken_from_fits_that_had_not_seen_the_change() -> None:
-    """Of their forecasts what came since the day before it is taken out; later fits and other series keep theirs."""
-    days = pd.date_range("2024-05-01", periods=5, freq="D", tz="UTC")
-    fitted = days[[0, 0, 0, 3, 3]]
+def test_no_evidence_is_taken_from_fits_that_had_not_learnt_the_change() -> None:
+    """Of those before it and in its first days, what came since the day before it is taken out.
+
+    Fits that saw four days of it keep theirs, and so do other series.
+    """
+    days = pd.date_range("2024-05-01", periods=9, freq="D", tz="UTC")
+    fitted = days[[0, 0, 0, 3, 3, 3, 6, 6, 6]]
     folds = pd.DataFrame({"unique_id": "a", "cutoff": days, "fitted_at": fitted})
     folds = pd.concat([folds, folds.assign(unique_id="b")], ignore_index=True)
     rows = folds[["unique_id", "cutoff"]].assign(ds=folds["cutoff"] + pd.Timedelta("12h"), y=1.0)
     found = abreast(rows, folds, changed={"a": days[2]})
     kept = found["y"].notna()
-    assert kept[rows["unique_id"] == "a"].tolist() == [True, False, False, True, True]
+    assert kept[rows["unique_id"] == "a"].tolist() == [True] + 5 * [False] + 3 * [True]
     assert kept[rows["unique_id"] == "b"].all()

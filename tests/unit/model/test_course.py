@@ -59,6 +59,13 @@ def test_a_day_that_comes_later_is_told_by_how_much(hours: int, step: str) -> No
     assert pd.Timestamp(row["changed"]) == pd.Timestamp("2023-08-29 09:30")
 
 
+@pytest.mark.parametrize("hours", [-8, 8])
+def test_of_three_steps_a_day_each_is_tried(hours: int) -> None:
+    """Shifts of eight hours, a shift plan moved by one to either side."""
+    row = found(lambda days: street(days - hours / 24), step="8h", after=14)
+    assert row["late"] == 3600 * hours
+
+
 def test_summer_time_is_no_move() -> None:
     """Where the clock goes back soon after, local days are what counts."""
     row = found(lambda days: street(days - 3 / 24), zone="Europe/Lisbon", after=70)
@@ -111,6 +118,19 @@ def test_a_change_without_a_past_is_a_level_at_most(days: int) -> None:
     view = windows(pd.DataFrame({"unique_id": "a", "ds": ds, "y": y}), freq_="1h", horizon=24)
     meta = pd.DataFrame({"unique_id": ["a"], "zone": "UTC", "holidays": None})
     row = told(view, meta, changed={"a": START + pd.Timedelta(days=days)}).iloc[0]
+    assert (row["late"], row["reshaped"]) == (0, False)
+
+
+@pytest.mark.parametrize("step", ["7D", "1D"])
+def test_weeks_do_not_move_and_nothing_seen_tells_nothing(step: str) -> None:
+    """A weekly series whose yearly swing comes three weeks later; a daily one silent for two months."""
+    ds = pd.date_range(START, periods=200, freq=step)
+    t = np.arange(200.0)
+    y = 10 * np.sin(2 * np.pi * np.where(t < 120, t, t - 3) / 52) + (t % 7 > 4)
+    y[121:190] = np.nan if step == "1D" else y[121:190]
+    view = windows(pd.DataFrame({"unique_id": "a", "ds": ds, "y": y}), freq_=step, horizon=8)
+    meta = pd.DataFrame({"unique_id": ["a"], "zone": "UTC", "holidays": None})
+    row = told(view, meta, changed={"a": ds[121]}).iloc[0]
     assert (row["late"], row["reshaped"]) == (0, False)
 
 
