@@ -1,8 +1,8 @@
 """A level that repeats plus errors that persist: what statistical and Prophet models share.
 
-The level is fitted to a transform of the series, and follows the series where that has moved since;
-what it leaves is an autoregression on the last hour and on the same time of earlier days and
-weeks. So a forecast starts from what was just observed, however old the fit.
+The level is fitted to a transform of the series, and follows the series where that has moved since,
+at its pace where it still moves; what it leaves is an autoregression on the last hour and on the same
+time of earlier days and weeks. So a forecast starts from what was just observed, however old the fit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from horizonte.model.following import SPANS, follow
+from horizonte.model import following, pace
 from horizonte.model.per_series import Spec, origins
 from horizonte.prepare.windows import Reals, Windows
 
@@ -28,9 +28,25 @@ def forecast(spec: Spec, windows: Windows, level: Level) -> Reals:
     back = min(windows.length, _reach(spec, windows))
     expected = level(spec, windows, back)
     past = forward(windows.y[:, windows.length - back :], spec["transform"])
-    expected = expected + follow(learnt, past - expected[:, :back], windows.horizon)
+    if spec.get("pace"):
+        expected = expected + pace.ahead(spec["pace"], past - expected[:, :back], windows)
+    expected = expected + following.follow(learnt, past - expected[:, :back], windows.horizon)
     ahead = recurse(past - expected[:, :back], lags=lags, phi=spec["phi"], horizon=windows.horizon)
     return inverse(expected[:, back:] + ahead, spec["transform"])
+
+
+def learn(errors: Reals, one: Windows, lags: Sequence[int]) -> Spec:
+    """Return what ``forecast`` reads of a level beside its own: what its ``errors`` ``[length]`` do.
+
+    ``one`` is the history that they are of.
+    """
+    followed = following.learn(errors, one)
+    return {
+        "lags": lags,
+        "phi": weights(errors, lags),
+        "follow": followed,
+        "pace": pace.learn(errors, one, followed),
+    }
 
 
 def recurse(errors: Reals, *, lags: Sequence[int], phi: Sequence[float], horizon: int) -> Reals:
@@ -56,7 +72,7 @@ def recurse(errors: Reals, *, lags: Sequence[int], phi: Sequence[float], horizon
 def _reach(spec: Spec, windows: Windows) -> int:
     """Return how many steps a forecast looks back on."""
     settled = max(spec["lags"], default=0) + windows.steps(SETTLE)
-    return max(settled, windows.steps(SPANS[0])) if spec.get("follow") else settled
+    return max(settled, windows.steps(following.SPANS[0])) if spec.get("follow") else settled
 
 
 def usable_transforms(one: Windows) -> tuple[str, ...]:

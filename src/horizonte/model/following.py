@@ -64,9 +64,9 @@ def usual(past: Reals, ahead: Reals, *, steps: int, day: int) -> Spec | None:
 
     None where too few rows were seen.
     """
-    found = _misses(past, steps, day)
+    found = misses(past, steps, day)
     whole = np.pad(ahead, ((0, 0), (0, -ahead.shape[1] % day)), constant_values=np.nan)
-    after = _misses(whole, whole.shape[1], day)
+    after = misses(whole, whole.shape[1], day)
     good = (found.seen[:, 0] > ENOUGH) & after.known.any(axis=1)
     if good.sum() < LEAST:
         return None
@@ -89,11 +89,11 @@ def follow(learnt: Sequence[Spec], errors: Reals, horizon: int) -> Reals:
     out = np.zeros((len(errors), len(steps)))
     for spec in learnt:
         left = errors - out[:, : errors.shape[1]]
-        found = _misses(left, spec["steps"], spec["day"])
+        found = misses(left, spec["steps"], spec["day"])
         moved = _going_on(found.shape, found.seen, **spec["shape"])
         if "level" in spec:
             moved = moved + _going_on(found.level, found.seen, **spec["level"])
-        moved = moved * _lasting(moved, _misses(left, spec["day"], spec["day"]))
+        moved = moved * _lasting(moved, misses(left, spec["day"], spec["day"]))
         out = out + moved[:, steps % spec["day"]]
     return out
 
@@ -131,7 +131,7 @@ def _part(found: Reals, after: Reals) -> dict[str, float]:
     return {"usual": float(np.mean(found**2)), "kept": min(max(kept, 0.0), 1.0)}
 
 
-def _misses(errors: Reals, steps: int, day: int) -> Misses:
+def misses(errors: Reals, steps: int, day: int) -> Misses:
     """Return what the last ``steps`` (whole days) of ``errors`` ``[n, any]`` say."""
     kept = errors[:, max(errors.shape[1] - steps, 0) :]
     whole = np.pad(kept, ((0, 0), (steps - kept.shape[1], 0)), constant_values=np.nan)

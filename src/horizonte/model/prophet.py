@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from horizonte.model import autoregression as ar
 from horizonte.model import fourier, statistical
-from horizonte.model.following import learn
 from horizonte.model.per_series import PerSeries, Spec, by_place, recent
 from horizonte.prepare.calendar import calendar, wall
 from horizonte.prepare.windows import Reals, Windows
@@ -48,12 +47,11 @@ def fit(one: Windows, where: Spec, seed: int) -> Spec:
         **where,
         "known": guide["known"],
         "transform": guide["transform"],
-        "lags": guide["lags"],
         "weight": _regressor_weights(model, guide["known"]),
         "model": _stripped(model),
     }
     errors = frame["y"].to_numpy() - level(spec, history, history.length)[0, : history.length]
-    return {**spec, "phi": ar.weights(errors, spec["lags"]), "follow": learn(errors, history)}
+    return spec | ar.learn(errors, history, guide["lags"])
 
 
 def forecast(spec: Spec, windows: Windows) -> Reals:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from horizonte.model import autoregression as ar
 from horizonte.model import fourier
-from horizonte.model.following import learn
 from horizonte.model.per_series import PerSeries, Spec, recent
 from horizonte.prepare.windows import Reals, Windows
 
@@ -50,10 +49,9 @@ def _candidates(one: Windows, where: Spec) -> list[Spec]:
     lags = ar.usable_lags(one)
     misses = [value - columns @ beta for value, beta in zip(values.T, betas, strict=True)]
     return [
-        {**spec, "transform": transform, "lags": lags, "beta": beta.tolist(),
-         "phi": ar.weights(errors, lags), "follow": learn(errors, one)}
+        {**spec, "transform": transform, "beta": beta.tolist()} | ar.learn(errors, one, lags)
         for transform, beta, errors in zip(transforms, betas, misses, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def thinned(rows: NDArray[np.int64], one: Windows) -> NDArray[np.int64]:
