@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,6 +49,7 @@ class Loop:
     noting: bool = False  # whether a person writes the note that a verdict asked for a week before
     unit: Named | None = None
     card: dict[str, Any] = field(default_factory=dict)
+    past: pd.DataFrame = field(default_factory=pd.DataFrame)  # the champion's backtest
     scored: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=weeks.KEY + weeks.VALUES)
     )
@@ -58,7 +58,9 @@ class Loop:
         """Monitor, decide, and return the model that serves from now on."""
         now, played = moment.now, moment.played
         self.promoted = self.promoted or now - self.days * DAY
-        self.card = self.card or _card(self.pinned, None)
+        if not self.card:
+            self.card = _card(self.pinned, None)
+            self.past = moment.player.backtest(self.pinned, None)
         if self.noting and self.unit is not None and moment.player.noted.empty:
             self._take_note(moment, self.unit)
         evidence = self._evidence(moment)
@@ -79,6 +81,7 @@ class Loop:
         self.pinned, self.promoted, self.before = pin, now, None
         if decided.action == "retrain":
             self.card = _card(pin, since)
+            self.past = moment.player.backtest(pin, since)
         played.promoted.append(now)
         return challenger
 
@@ -118,7 +121,7 @@ class Loop:
 
     def _evidence(self, moment: Moment) -> Evidence:
         standing, rows = self._read(moment)
-        seen = weigh.weigh(standing, rows, root=Path("/nowhere"), policy=self.policy)
+        seen = weigh.weigh(standing, rows, before=self.past, policy=self.policy)
         parts = [p for p in (self.scored, seen.scores) if len(p)]
         self.scored = pd.concat(parts, ignore_index=True) if parts else self.scored
         statuses = weigh.statuses(seen.pairs)

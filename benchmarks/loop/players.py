@@ -12,11 +12,13 @@ from benchmarks.loop.worlds import UNIQUE_ID, World
 from horizonte.contracts import ANNOTATION
 from horizonte.model.backtest import Group, Known
 from horizonte.model.conformal import Calibration
+from horizonte.model.ensemble import NAME, ensemble_rows
 from horizonte.model.forecaster import Forecaster
 from horizonte.model.train import Plan, train
 from horizonte.params import Features, Rules
 from horizonte.prepare import folds
 from horizonte.prepare.clean import clean
+from horizonte.retrain.backtested import COLUMNS
 
 DAY = pd.Timedelta(days=1)
 RULES = Rules(impute_up_to="PT2H", flatline_after="PT6H", spike_window="P7D", spike_mads=None)
@@ -31,6 +33,9 @@ FEATURES = Features(
 )
 
 
+Key = tuple[pd.Timestamp, pd.Timestamp | None]  # the pin, and since when the day is another
+
+
 @dataclass
 class Player:
     """Trains and forecasts on one world; ``seconds`` is what its training has cost."""
@@ -39,7 +44,7 @@ class Player:
     seconds: float = 0.0
     fits: int = 0
     noted: pd.DataFrame = field(default_factory=ANNOTATION.empty)
-    made: dict[tuple[pd.Timestamp, pd.Timestamp | None], Forecaster] = field(default_factory=dict)
+    made: dict[Key, tuple[Forecaster, pd.DataFrame]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the frames once."""
@@ -84,10 +89,16 @@ class Player:
             how = Plan(["naive", "linear", "statistical"], seed=7)
             group = replace(self.group, changed=told)
             found = train([group], plan, final={"PT1H": pin}, plan=how)
-            self.made[key] = found.forecasters["PT1H"]
+            model = found.forecasters["PT1H"]
+            rows = ensemble_rows(found.backtest, model.selection)
+            self.made[key] = model, rows.loc[rows["model"] == NAME, COLUMNS]
             self.seconds += time.perf_counter() - began
         self.fits += 1  # asked again for the same is a fit again
-        return self.made[key]
+        return self.made[key][0]
+
+    def backtest(self, pin: pd.Timestamp, changed: pd.Timestamp | None) -> pd.DataFrame:
+        """Return what the model that was trained so had forecast before, beside what came."""
+        return self.made[pin, changed][1]
 
     def say(self, model: Forecaster, days: pd.DatetimeIndex) -> pd.DataFrame:
         """Return what ``model`` says at each of ``days`` (cutoffs), beside the naive and what came."""

@@ -14,6 +14,7 @@ import pandas as pd
 
 from horizonte import paths
 from horizonte import policy as policies
+from horizonte.config import settings
 from horizonte.contracts import SCORE
 from horizonte.errors import Fault, StoreFault
 from horizonte.loop import gather, pages, weigh
@@ -25,6 +26,7 @@ from horizonte.monitor.decision import Decision, asked, decide
 from horizonte.monitor.evidence import Evidence
 from horizonte.monitor.findings import Found
 from horizonte.policy import Policy
+from horizonte.retrain import backtested
 from horizonte.serve.bucket import Bucket
 from horizonte.store import evaluations, retrainings, verdicts
 from horizonte.store.connection import Connection
@@ -53,7 +55,10 @@ def run(conn: Connection, *, root: Path, bucket: Callable[[], Bucket]) -> Outcom
     policy = policies.load(root / paths.MARKER)
     with _alone(conn):
         standing, rows = gather.read(conn, policy)
-        seen = weigh.weigh(standing, rows, root=root, policy=policy)
+        past = backtested.read(
+            standing.version, standing.card, home=settings().home_folder(), bucket=bucket
+        )
+        seen = weigh.weigh(standing, rows, before=past, policy=policy)
         before = standing.before
         same = before is not None and _same(before, standing, policy, found=seen.found)
         if before is not None and same and seen.scores.empty:

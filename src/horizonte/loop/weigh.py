@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal, cast
 
 import pandas as pd
 
-from horizonte.contracts import BACKTEST
-from horizonte.errors import Fault
 from horizonte.loop.gather import REFERENCE, Rows, Standing
 from horizonte.model import metrics
 from horizonte.model.ensemble import NAME
@@ -29,19 +26,17 @@ from horizonte.monitor.evidence import (
     Told,
 )
 from horizonte.monitor.findings import UNIT, Found
-from horizonte.pipeline import files
 from horizonte.pipeline.report import inputs_drift, residual_drift
 from horizonte.policy import Policy
 from horizonte.prepare.comparable import comparable
 from horizonte.prepare.convert import CONVERTED, Conversion, in_own_unit
 from horizonte.report.windows import EVERY, Pair
+from horizonte.retrain.backtested import COLUMNS
 from horizonte.retrain.told import known
-from horizonte.serve import folder as model_folder
 
 REFERENCE_WEEKS = 8  # the champion's first: a slow decay must not become its own measure
 ERRORS = 0.5  # of the allowed false alarms, for drift of errors beside what has a name
 _DAY = pd.Timedelta(days=1)
-_SAID = ["unique_id", "cutoff", "ds", "y", "mean"]
 
 
 @dataclass(frozen=True)
@@ -56,9 +51,12 @@ class Weighed:
     found: Sequence[Found]
 
 
-def weigh(standing: Standing, rows: Rows, *, root: Path, policy: Policy) -> Weighed:
-    """Return the scores to append and all that is said of the champion's last window."""
-    said = _residuals(standing, rows, root)
+def weigh(standing: Standing, rows: Rows, *, before: pd.DataFrame, policy: Policy) -> Weighed:
+    """Return the scores to append and all that is said of the champion's last window.
+
+    ``before`` is what the champion forecast in its backtest (``retrain.backtested``).
+    """
+    said = _residuals(rows, before)
     usual = comparable(rows.values, rows.noted)
     window = policy.monitor.window
     rate = policy.monitor.false_alarms
@@ -241,22 +239,11 @@ def _own_weeks(name: str, version: str, rows: Rows, *, until: pd.Timestamp) -> f
     return sums[NAME] / sums[weeks.NAIVE] if sums[weeks.NAIVE] > 0 else None
 
 
-def _residuals(standing: Standing, rows: Rows, root: Path) -> pd.DataFrame:
-    """Return what the champion said beside what came: before it served, where its backtest is here."""
-    live = rows.long[_SAID]
-    parts = [*_backtest(standing.version, root), live]
-    both = pd.concat([part for part in parts if len(part)] or [live], ignore_index=True)
-    return both.drop_duplicates(["unique_id", "cutoff", "ds"], keep="last").reset_index(drop=True)
-
-
-def _backtest(version: str, root: Path) -> list[pd.DataFrame]:
-    try:
-        if model_folder.verified(root / files.MODEL)[0] != version:
-            return []
-        found = [BACKTEST.read(root / path) for path in (files.SELECTED, files.BACKTEST)]
-    except (Fault, OSError):
-        return []
-    return [rows.loc[rows["model"] == NAME, _SAID] for rows in found]
+def _residuals(rows: Rows, before: pd.DataFrame) -> pd.DataFrame:
+    """Return what the champion said beside what came, ``before`` it served and since."""
+    live = rows.long[COLUMNS]
+    both = pd.concat([part for part in (before, live) if len(part)] or [live], ignore_index=True)
+    return both.drop_duplicates(COLUMNS[:3], keep="last").reset_index(drop=True)
 
 
 def _behind(said: pd.DataFrame, windows: int) -> pd.DataFrame:

@@ -24,6 +24,10 @@ ALONE = 4.0  # pairs as good as independent, without which no tail can be told
 FALSE_ALARMS = 0.5  # of a column and year
 MAX_ROWS = 2_000  # of a window; more are thinned evenly
 SEASON, BEFORE = "same season one year before", "the window before"
+EARLIER = "the last window before that is known"
+GAP = pd.Timedelta(
+    days=182
+)  # by which it may lie further back: a new model first waits for its gate
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def compare(
 
     ``values`` is indexed by UTC instants (repeats are fine), NaN where nothing is known; its
     last instant ends the current window. The reference is the same season one year before where
-    that is known and seen often enough to know what is usual, else the window before.
+    that is known and seen often enough to know what is usual, else the last window that is known.
     """
     values = values.sort_index()
     if not values.notna().any():
@@ -88,12 +92,22 @@ def compare(
     if _take(values, values.index[-1], window) is None:
         return _untestable(column, "less than half of its last window is known")
     reasons = []
-    for season in (Season(SEASON, YEAR), Season(BEFORE, window)):
+    for season in (Season(SEASON, YEAR), _before(values, window)):
         outcome = _against(column, values, window=window, season=season, rate=rate)
         if isinstance(outcome, Pair):
             return outcome
         reasons.append(outcome)
     return _untestable(column, reasons[-1])
+
+
+def _before(values: pd.Series, window: pd.Timedelta) -> Season:
+    """Return the newest window before the last one that is known."""
+    lag = window
+    while lag <= window + GAP:
+        if _take(values, values.index[-1] - lag, window) is not None:
+            return Season(BEFORE if lag == window else EARLIER, lag)
+        lag += EVERY
+    return Season(BEFORE, window)
 
 
 def distance(current: np.ndarray, reference: np.ndarray) -> float:
@@ -176,6 +190,8 @@ def _take(values: pd.Series, end: pd.Timestamp, window: pd.Timedelta) -> np.ndar
     kept = rows[np.isfinite(rows)]
     if len(kept) < 2 or len(kept) < FILLED * len(rows):
         return None
+    if values.index[int(high) - 1] - values.index[int(low)] < FILLED * (window - EVERY / 7):
+        return None  # of rows that are there at all: what is not said is not known either
     return thin(kept, MAX_ROWS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from horizonte.policy import Gate
-from horizonte.retrain.daily import CHALLENGER, NAIVE, Days, differences, saved
+from horizonte.retrain.daily import CHALLENGER, NAIVE, Days, differences, saved, share
 from horizonte.retrain.paired import Paired, paired
 from horizonte.retrain.ruling import Series, mean, percent
 
@@ -38,7 +38,10 @@ def too_little(test: Paired, table: tuple[Series, ...], policy: Gate) -> list[st
 
 
 def worse_than_naive(found: Days, policy: Gate) -> list[str]:
-    """Say where it is worse than the naive: on average, or on one series beyond doubt."""
+    """Say where it is worse than the naive: on average, or on one series beyond doubt.
+
+    There both the usual day and all days must say so: few storms can be worth many calm days.
+    """
     kept = saved(found.losses, "mase", old=NAIVE, new=CHALLENGER)
     said = []
     if (whole := float(kept.mean())) < 0:
@@ -48,9 +51,12 @@ def worse_than_naive(found: Days, policy: Gate) -> list[str]:
         known = own.dropna()
         if known.size >= least(policy):
             test = paired(known, alpha=policy.alpha / by_day.shape[1])
-            if test.high < 0:
-                worse = percent(-float(kept[str(name)]))
-                said.append(f"{name} is worse than its best seasonal naive by {worse}")
+            whole = float(kept[str(name)])
+            if test.high < 0 and whole < 0:
+                said.append(
+                    f"{name} is worse than its best seasonal naive by {percent(-share(test.mean))} "
+                    f"on a usual day, by {percent(-whole)} over all"
+                )
     return said
 
 

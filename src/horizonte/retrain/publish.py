@@ -10,6 +10,7 @@ from typing import Any
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.errors import ModelFault, StoreFault
 from horizonte.pipeline import files
+from horizonte.retrain import backtested
 from horizonte.serve import champion
 from horizonte.serve import folder as model_folder
 from horizonte.serve.bucket import Bucket
@@ -45,6 +46,7 @@ def publish(
     bucket = Bucket.of(s3)
     upload(bucket, folder, version)
     upload_pages(bucket, *training_pages(folder), under=f"training/{version}/")
+    backtested.keep(bucket, folder, version)
     champion.contents(version, bucket)  # read back: what services will fetch is what was gated
     current = promotions.current_promotion(conn)
     if current is not None and current.sha256 == version:

@@ -55,9 +55,10 @@ def make(conn: Connection, folder: Path, target: Path, *, pinned: Pinned) -> Non
             f"no series was forecast from {LEAST} cutoffs between {since:%Y-%m-%d} and "
             f"{pin:%Y-%m-%d}: ask again when there is more that the champion was not trained on"
         )
+    trained = model.card.get("recalibrated", {}).get("trained", model.version)
     own = dict(model.card) | {
         "data_as_of": pin.isoformat(),
-        "recalibrated": {"from": model.version, "cutoffs": counted},
+        "recalibrated": {"from": model.version, "trained": trained, "cutoffs": counted},
     }
     card.write(target, {k: v for k, v in own.items() if k != "files"})
 

@@ -92,6 +92,22 @@ def test_a_gain_that_one_series_pays_for_with_naive_quality_is_refused() -> None
     assert [r for r in said.reasons if r.startswith("b is worse than its best seasonal naive")]
 
 
+def test_many_calm_days_do_not_outweigh_few_storms_beside_the_naive() -> None:
+    """A tenth worse than the naive on calm days and a little better in storms, which are most of the error."""
+    found = rows(0.7, naive=1.0, names=("a",))
+    storm = (found["day"] % 4 == 3).to_numpy()
+    columns = ["mean", *QUANTILE_COLUMNS]
+    size = np.where(storm, 10.0, 1.0)
+    challenger = (found["model"] == CHALLENGER).to_numpy()
+    size = size * np.where(challenger, np.where(storm, 0.93, 1.1) / 0.7, 1.0)
+    size = size * np.where(found["model"] == CHAMPION, 1.6, 1.0)
+    found[columns] = 10 + (found[columns] - 10).mul(size, axis=0)
+    said = ruled(found)
+    assert said.passed, said.reasons
+    assert said.over_naive is not None
+    assert said.over_naive > 0
+
+
 def test_worse_than_naive_on_average_is_refused() -> None:
     """Better than the champion is not enough where a naive is better than both."""
     said = ruled(rows(0.9, naive=0.5))
