@@ -28,6 +28,7 @@ AFTER = 260  # days of play
 QUIET = 5 * 364
 HELP = 0.05  # less error, by which a retraining helps
 NAMES = ("loop", "noted", "never", "yearly", "preset", "daily")
+ALONE = ("loop", "never", "yearly")  # play where nothing happens for years
 
 
 def game(
@@ -123,6 +124,7 @@ def report(rows: pd.DataFrame) -> str:
             promoted=("promoted", "mean"),
         )
         parts += ["By kind", each.round(2).to_markdown()]
+    if "never" in set(rows["strategy"]):
         parts += ["Error after the change, as a ratio to never retraining", _ratios(rows)]
     if len(quiet):
         years = QUIET / 364
@@ -156,7 +158,8 @@ def main() -> None:
     seeds = [2 * i + (0 if given.tune else 1) for i in range(max(given.games, given.quiet))]
     names, made = tuple(given.names), worlds.make if given.on == "made" else worlds.sample
     jobs = [(s, k, AFTER, names) for k in given.kinds for s in seeds[: given.games]]
-    jobs += [(s, None, QUIET, ("loop",)) for s in seeds[: given.quiet]]
+    alone = tuple(n for n in names if n in ALONE)
+    jobs += [(s, None, QUIET, alone) for s in seeds[: given.quiet]]
     work = (joblib.delayed(game)(s, k, days=d, names=n, made=made) for s, k, d, n in jobs)
     rows = pd.DataFrame([r for part in joblib.Parallel(n_jobs=2)(work) for r in part])
     if given.out:
