@@ -94,6 +94,7 @@ def _end(job: Job, step: Step, why: str) -> str:
 def _steps(job: Job) -> str:
     pinned = _pinned(job)
     place = Workspace.at(job.root, job.run.id, pinned.base)
+    place.take_up()
     challenger = _trained(job, pinned, place)
     before = _gated(job, place.model, challenger)
     if job.run.action == "retrain":
