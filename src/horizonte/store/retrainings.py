@@ -16,7 +16,7 @@ import pandas as pd
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from horizonte.errors import NotFound
+from horizonte.errors import DataFault, NotFound
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
 
@@ -52,7 +52,12 @@ class Run:
 def request(
     conn: Connection, action: Action, *, why: str, by: str, verdict_id: int | None = None
 ) -> int:
-    """Queue a request, say so on channel ``horizonte_retrain`` and return its number."""
+    """Queue a request, say so on channel ``horizonte_retrain`` and return its number.
+
+    Raises DataFault without a reason.
+    """
+    if not why.strip():
+        raise DataFault("why", why, "a reason", "say in a sentence why: the ledger keeps it")
     with conn.transaction():
         row = conn.execute(
             """INSERT INTO retrain_run (action, why, requested_by, verdict_id)
