@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from horizonte.retrain.job import Done
 
 app = typer.Typer()
 out = Console(soft_wrap=True)
@@ -24,7 +27,10 @@ def retrain(
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="until Ctrl-C, as requests come")] = False,
 ) -> None:
-    """Do what waits in the queue: train on a new pin, hold the gate, promote what wins."""
+    """Do what waits in the queue: train on a new pin, hold the gate, promote what wins.
+
+    Exit code 1 when a request failed; one that is refused came to its end in order.
+    """
     from horizonte.errors import ConfigFault
     from horizonte.retrain import jobs
 
@@ -39,9 +45,11 @@ def retrain(
     if watch:
         jobs.watch(lambda text: out.print(text, markup=False))
         return
-    ended = list(map(_told, jobs.once()))
-    if not ended:
+    done = list(map(_told, jobs.once()))
+    if not done:
         out.print("Nothing waits, or another worker is at it.")
+    if any(one.end == "failed" for one in done):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -74,9 +82,9 @@ def retrainings(
     out.print(table, markup=False)
 
 
-def _told(text: str) -> str:
-    out.print(text, markup=False)
-    return text
+def _told(done: Done) -> Done:
+    out.print(str(done), markup=False)
+    return done
 
 
 @app.command()

@@ -64,10 +64,19 @@ def test_killed_at_every_step_it_heals(place: Place) -> None:
 
 @pytest.mark.slow
 def test_two_workers_at_once_do_one_request_after_the_other(place: Place) -> None:
-    """Of two workers one works and the other leaves; two requests are both ended, in their order."""
+    """Of two workers one works and the other leaves; two requests are both ended, in their order.
+
+    A third, told to stop in the training, had ended that step and begun nothing else.
+    """
     first, second = place.ask("first of two"), place.ask("second of two")
+    stopped = place.start("retrain", "--watch")
+    _until(lambda: "pinned" in place.steps(first))
+    stopped.terminate()
+    assert stopped.wait(WAIT) == 0
+    assert (place.steps(first), place.steps(second)) == (["started", "pinned", "trained"], [])
     workers = [place.start("retrain"), place.start("retrain")]
     assert [w.wait(WAIT) for w in workers] == [0, 0]
+    assert place.steps(first).count("trained") == 1
     assert all(place.steps(run)[-1] in ("promoted", "refused") for run in (first, second))
     with place.connect() as conn:
         rows = conn.execute(
