@@ -60,15 +60,23 @@ def retrainings(
     as_md: Annotated[bool, typer.Option("--md", help="one of them as Markdown")] = False,
 ) -> None:
     """Show what was asked of the worker, newest first, and what came of it."""
+    from horizonte.errors import ConfigFault
     from horizonte.retrain import account
     from horizonte.store import retrainings as queue
     from horizonte.store.connection import connect
 
+    if as_md and number is None:
+        fix = "name one, such as: horizonte retrainings 7 --md"
+        raise ConfigFault("NUMBER", "", "the retraining that --md writes out", fix)
     with connect() as conn:
-        found = queue.runs(conn) if number is None else queue.steps(conn, number)
-        if as_md and number is not None:
-            print(account.markdown(queue.whole(conn, number), queue.done(conn, number)))
-            return
+        if number is None:
+            found = queue.runs(conn)
+        else:
+            run = queue.whole(conn, number)
+            found = queue.steps(conn, number)
+            if as_md:
+                print(account.markdown(run, queue.done(conn, number)))
+                return
     if as_json:
         for row in found.to_dict("records"):
             out.print(json.dumps(row, default=str), markup=False, highlight=False)

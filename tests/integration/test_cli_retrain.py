@@ -97,3 +97,19 @@ def test_a_watching_worker_outlives_a_policy_that_cannot_be_read(queue: Queue) -
         assert process.stdout.readline().startswith(f"retraining {number}: {REFUSED}")
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["retrainings", "999"], "retraining: 999 is not a number in the ledger"),
+        (["retrainings", "999", "--json"], "retraining: 999 is not a number in the ledger"),
+        (["retrainings", "--md"], "name one, such as: horizonte retrainings 7 --md"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(queue: Queue, words: list[str], said: str) -> None:
+    """With what is missing and how to write it; nothing is asked for."""
+    done = queue.command(*words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert retrainings.waiting(queue.conn) is None
