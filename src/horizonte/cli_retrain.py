@@ -7,14 +7,14 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from horizonte.console import out, table
 
 if TYPE_CHECKING:
     from horizonte.retrain.job import Done
+    from horizonte.store.retrainings import Action
 
 app = typer.Typer()
-out = Console(soft_wrap=True)
 
 
 @app.command()
@@ -34,20 +34,21 @@ def retrain(
     from horizonte.errors import ConfigFault
     from horizonte.retrain import jobs
 
-    if now != (why is not None):
-        fix = 'give both: --now --why "…"' if now else "add --now, or leave it out"
-        raise ConfigFault("--why", why, "given with --now, and only then", fix)
-    if now and why is not None:
-        number = jobs.ask(
-            "recalibrate" if recalibrate else "retrain", why=why, by=getpass.getuser()
-        )
+    if now and why is None:
+        fix = 'write: horizonte retrain --now --why "new boiler"'
+        raise ConfigFault("--why", "", "the reason that --now keeps in the ledger", fix)
+    if why is not None and not now:
+        raise ConfigFault("--why", why, "taken without --now", "add --now, or leave it out")
+    if why is not None:
+        action: Action = "recalibrate" if recalibrate else "retrain"
+        number = jobs.ask(action, why=why, by=getpass.getuser())
         out.print(f"retraining {number}: waiting", markup=False)
     if watch:
         jobs.watch(lambda text: out.print(text, markup=False))
         return
     done = list(map(_told, jobs.once()))
     if not done:
-        out.print("Nothing waits, or another worker is at it.")
+        out.print(jobs.standing(), markup=False)
     if any(one.end == "failed" for one in done):
         raise typer.Exit(1)
 
@@ -84,10 +85,8 @@ def retrainings(
     columns = (
         ["id", "action", "step", "why"] if number is None else ["recorded_at", "step", "detail"]
     )
-    table = Table(*columns, box=None)
-    for row in found[columns].to_dict("records"):
-        table.add_row(*(str(row[c]) for c in columns))
-    out.print(table, markup=False)
+    shown = found[columns].fillna({"step": "waiting"})
+    table(columns, shown.itertuples(index=False))
 
 
 def _told(done: Done) -> Done:

@@ -99,9 +99,25 @@ def test_a_watching_worker_outlives_a_policy_that_cannot_be_read(queue: Queue) -
         assert process.wait() == 0
 
 
+def test_behind_another_worker_it_says_so(queue: Queue) -> None:
+    """What was asked for waits, and who is at what; beside nobody there is nothing to wait for."""
+    first = queue.ask()
+    with retrainings.turn(queue.conn):
+        done = queue.command("retrain", "--now", "--why", "one more")
+    assert done.stdout.splitlines() == [
+        f"retraining {first + 1}: waiting",
+        f"Another worker is at retraining {first}; what waits behind it is done after it.",
+    ]
+    queue.command("retrain")
+    assert queue.command("retrain").stdout == "Nothing waits.\n"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["retrain", "--now"], "'' is not the reason that --now keeps in the ledger; write: "),
+        (["retrain", "--now", "--why", " "], "why: ' ' is not a reason; say in a sentence why"),
+        (["retrain", "--why", "x"], "--why: 'x' is not taken without --now; add --now"),
         (["retrainings", "999"], "retraining: 999 is not a number in the ledger"),
         (["retrainings", "999", "--json"], "retraining: 999 is not a number in the ledger"),
         (["retrainings", "--md"], "name one, such as: horizonte retrainings 7 --md"),
@@ -113,3 +129,13 @@ def test_what_cannot_be_done_is_refused(queue: Queue, words: list[str], said: st
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr
     assert retrainings.waiting(queue.conn) is None
+
+
+def test_the_queue_is_shown_whole(queue: Queue) -> None:
+    """In a pipe a long reason stays one line; what has come to no step waits."""
+    why = "because " + 40 * "of many things, "
+    number = queue.ask(why)
+    shown = queue.command("retrainings").stdout.splitlines()
+    assert shown[1].rstrip() == f" {number:<2}  retrain  waiting  {why.rstrip()}"
+    retrainings.record(queue.conn, number, "refused", {"why": why})
+    assert why in queue.command("retrainings", str(number)).stdout

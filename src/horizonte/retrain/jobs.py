@@ -33,6 +33,15 @@ def once(*, stopped: Callable[[], bool] = lambda: False) -> Iterator[Done]:
         yield from worker.work(conn, root=paths.project_root(), stopped=stopped)
 
 
+def standing() -> str:
+    """Say why there was nothing to do: an empty queue, or a worker that is at what waits."""
+    with connect() as conn:
+        run = retrainings.waiting(conn)
+    if run is None:
+        return "Nothing waits."
+    return f"Another worker is at retraining {run.id}; what waits behind it is done after it."
+
+
 def watch(told: Callable[[str], None]) -> None:
     """Do requests as they come until interrupted; what fails beside them is said and tried again.
 

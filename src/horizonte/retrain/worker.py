@@ -161,7 +161,7 @@ def _gated(job: Job, folder: Path, challenger: str) -> Promotion:
             gate=held.id,
             passed=held.ruling.passed,
             reasons=list(held.ruling.reasons),
-            page=str(held.page),
+            page=held.page.relative_to(job.root).as_posix(),
         )
     if not job.done["gated"]["passed"]:
         raise Refused("; ".join(job.done["gated"]["reasons"]))

@@ -54,6 +54,9 @@ def test_killed_at_every_step_it_heals(place: Place) -> None:
         ).fetchall()
     assert moves[1:] == [(place.champion(), before, "killed at every step")]
     assert gated == [(place.champion(), True)]
+    page = place.last("gated")["page"]
+    assert page.startswith("data/reports/gates/")
+    assert (place.root / page).is_file()
     assert (place.root / "README.md").read_text() == "half a sentence"
     assert git(place.root, "status", "--porcelain").splitlines() == ["?? README.md", "?? notes.txt"]
     changed = git(place.root, "diff", "--stat", "main", f"retrain/{run}", "--", "params.yaml")
