@@ -69,14 +69,23 @@ def test_killed_at_every_step_it_heals(place: Place) -> None:
 def test_two_workers_at_once_do_one_request_after_the_other(place: Place) -> None:
     """Of two workers one works and the other leaves; two requests are both ended, in their order.
 
-    A third, told to stop in the training, had ended that step and begun nothing else.
+    One before them is told to stop together with its dvc, as a supervisor does: no request failed by
+    that. Another alone: it has ended the training and begun nothing else.
     """
     first, second = place.ask("first of two"), place.ask("second of two")
-    stopped = place.start("retrain", "--watch")
+    supervised = place.start("retrain", "--watch", alone=True)
     _until(lambda: "pinned" in place.steps(first))
+    time.sleep(3)  # into the training
+    os.killpg(supervised.pid, signal.SIGTERM)
+    assert supervised.wait(WAIT) == 0
+    assert place.steps(first) == ["started", "pinned"]
+    stopped = place.start("retrain", "--watch")
+    _until(lambda: place.steps(first).count("started") == 2)
+    time.sleep(3)
     stopped.terminate()
     assert stopped.wait(WAIT) == 0
-    assert (place.steps(first), place.steps(second)) == (["started", "pinned", "trained"], [])
+    assert place.steps(first) == ["started", "pinned", "started", "trained"]
+    assert place.steps(second) == []
     workers = [place.start("retrain"), place.start("retrain")]
     assert [w.wait(WAIT) for w in workers] == [0, 0]
     assert place.steps(first).count("trained") == 1
