@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from horizonte import (
     cli_keys,
@@ -21,6 +20,7 @@ from horizonte import (
     log,
 )
 from horizonte.config import settings
+from horizonte.console import out, table
 from horizonte.errors import Fault
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -31,7 +31,6 @@ app.add_typer(cli_retrain.app)
 app.add_typer(cli_web.app)
 app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_models.app, name="models")
-out = Console(soft_wrap=True)
 
 Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]
 
@@ -201,7 +200,5 @@ def demo(
 def _show_status() -> None:
     from horizonte.embedded import services
 
-    table = Table("service", "state", "address", "pid", "since", "detail", box=None)
-    for row in services.status():
-        table.add_row(*(str(part or "") for part in row))
-    out.print(table)
+    rows = [[part or "" for part in row] for row in services.status()]
+    table(["service", "state", "address", "pid", "since", "detail"], rows)

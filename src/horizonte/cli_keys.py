@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from horizonte.console import out
+
 DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 app = typer.Typer(no_args_is_help=True, help="Who may ask the service: create, list, revoke keys.")
-out = Console(soft_wrap=True)
 
 
 @app.command("create")

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import pandas as pd
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from horizonte.console import out, table
 
 app = typer.Typer(no_args_is_help=True, help="Which model serves, which did, and how to go back.")
-out = Console(soft_wrap=True)
 
 Version = Annotated[str, typer.Argument(help="its first 4 characters or more")]
 Why = Annotated[str, typer.Option(help="the reason, kept in the ledger")]
@@ -27,17 +26,17 @@ def list_models() -> None:
     with connect() as conn:
         versions = promotions.model_versions(conn).iloc[::-1]
         moves = promotions.promotions(conn)
-    table = Table("version", "", "data until", "registered", "last move", box=None)
+    rows = []
     champion = None if moves.empty else moves["sha256"].iloc[-1]
     for row in versions.to_dict("records"):
         own = moves[moves["sha256"] == row["sha256"]]
         said = "" if own.empty else f"{own['kind'].iloc[-1]}: {own['why'].iloc[-1]}"
         state = "champion" if row["sha256"] == champion else ""
         until = str(row["card"].get("data_as_of", ""))[:16]
-        table.add_row(
-            row["sha256"][:12], state, until, f"{row['recorded_at']:%Y-%m-%d %H:%M}", said
+        rows.append(
+            (row["sha256"][:12], state, until, f"{row['recorded_at']:%Y-%m-%d %H:%M}", said)
         )
-    out.print(table, markup=False)
+    table(["version", "", "data until", "registered", "last move"], rows)
 
 
 @app.command("show")
@@ -106,8 +105,8 @@ def show_history() -> None:
 
     with connect() as conn:
         moves = promotions.promotions(conn)
-    table = Table("when", "move", "version", "by", "why", box=None)
+    rows = []
     for row in moves.to_dict("records"):
         when = f"{pd.Timestamp(row['recorded_at']):%Y-%m-%d %H:%M:%S}"
-        table.add_row(when, row["kind"], row["sha256"][:12], row["promoted_by"], row["why"])
-    out.print(table, markup=False)
+        rows.append((when, row["kind"], row["sha256"][:12], row["promoted_by"], row["why"]))
+    table(["when", "move", "version", "by", "why"], rows)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import getpass
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from horizonte.console import out, table
+
+if TYPE_CHECKING:
+    from horizonte.retrain.job import Done
+    from horizonte.store.retrainings import Action
 
 app = typer.Typer()
-out = Console(soft_wrap=True)
 
 
 @app.command()
@@ -24,24 +27,31 @@ def retrain(
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="until Ctrl-C, as requests come")] = False,
 ) -> None:
-    """Do what waits in the queue: train on a new pin, hold the gate, promote what wins."""
+    """Do what waits in the queue: train on a new pin, hold the gate, promote what wins.
+
+    Exit code 1 when a request failed; one that is refused came to its end in order.
+    """
     from horizonte.errors import ConfigFault
     from horizonte.retrain import jobs
 
-    if now != (why is not None):
-        fix = 'give both: --now --why "…"' if now else "add --now, or leave it out"
-        raise ConfigFault("--why", why, "given with --now, and only then", fix)
-    if now and why is not None:
-        number = jobs.ask(
-            "recalibrate" if recalibrate else "retrain", why=why, by=getpass.getuser()
-        )
+    if now and why is None:
+        fix = 'write: horizonte retrain --now --why "new boiler"'
+        raise ConfigFault("--why", "", "the reason that --now keeps in the ledger", fix)
+    for option, given in (("--why", why), ("--recalibrate", recalibrate)):
+        if given and not now:
+            raise ConfigFault(option, given, "taken without --now", "add --now, or leave it out")
+    if why is not None:
+        action: Action = "recalibrate" if recalibrate else "retrain"
+        number = jobs.ask(action, why=why, by=getpass.getuser())
         out.print(f"retraining {number}: waiting", markup=False)
     if watch:
         jobs.watch(lambda text: out.print(text, markup=False))
         return
-    ended = list(map(_told, jobs.once()))
-    if not ended:
-        out.print("Nothing waits, or another worker is at it.")
+    done = list(map(_told, jobs.once()))
+    if not done:
+        out.print(jobs.standing(), markup=False)
+    if any(one.end == "failed" for one in done):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -52,15 +62,23 @@ def retrainings(
     as_md: Annotated[bool, typer.Option("--md", help="one of them as Markdown")] = False,
 ) -> None:
     """Show what was asked of the worker, newest first, and what came of it."""
+    from horizonte.errors import ConfigFault
     from horizonte.retrain import account
     from horizonte.store import retrainings as queue
     from horizonte.store.connection import connect
 
+    if as_md and number is None:
+        fix = "name one, such as: horizonte retrainings 7 --md"
+        raise ConfigFault("NUMBER", "", "the retraining that --md writes out", fix)
     with connect() as conn:
-        found = queue.runs(conn) if number is None else queue.steps(conn, number)
-        if as_md and number is not None:
-            print(account.markdown(queue.whole(conn, number), queue.done(conn, number)))
-            return
+        if number is None:
+            found = queue.runs(conn)
+        else:
+            run = queue.whole(conn, number)
+            found = queue.steps(conn, number)
+            if as_md:
+                print(account.markdown(run, queue.done(conn, number)))
+                return
     if as_json:
         for row in found.to_dict("records"):
             out.print(json.dumps(row, default=str), markup=False, highlight=False)
@@ -68,15 +86,13 @@ def retrainings(
     columns = (
         ["id", "action", "step", "why"] if number is None else ["recorded_at", "step", "detail"]
     )
-    table = Table(*columns, box=None)
-    for row in found[columns].to_dict("records"):
-        table.add_row(*(str(row[c]) for c in columns))
-    out.print(table, markup=False)
+    shown = found[columns].fillna({"step": "waiting"})
+    table(columns, shown.itertuples(index=False))
 
 
-def _told(text: str) -> str:
-    out.print(text, markup=False)
-    return text
+def _told(done: Done) -> Done:
+    out.print(str(done), markup=False)
+    return done
 
 
 @app.command()

@@ -6,16 +6,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from horizonte import clock
 from horizonte.cli_live import TIMES
+from horizonte.console import out
 
 if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer()
-out = Console(soft_wrap=True)
 Since = Annotated[
     datetime | None, typer.Option(formats=TIMES, help="from this instant on, UTC; default: a day")
 ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from horizonte.console import out
 
 app = typer.Typer()
-out = Console(soft_wrap=True)
 
 
 @app.command()

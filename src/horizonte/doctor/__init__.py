@@ -35,6 +35,7 @@ def _checks(now: datetime) -> dict[str, Check]:
         "issuer": partial(_asking, forecasts.issuer),
         "forecasts": partial(_asking, forecasts.forecasts),
         "monitoring": partial(_asking, stored.monitoring),
+        "retraining": partial(_asking, partial(stored.retraining, now)),
     }
 
 

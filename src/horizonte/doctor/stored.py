@@ -9,8 +9,8 @@ import pandas as pd
 
 from horizonte.doctor.finding import Finding
 from horizonte.ingest.sources import Source
-from horizonte.monitor.absence import STEPS
-from horizonte.store import alarms, verdicts
+from horizonte.monitor import absence
+from horizonte.store import alarms, retrainings, verdicts
 from horizonte.store.connection import Connection
 
 MOST_LATE = 10
@@ -38,7 +38,7 @@ def _fresh(conn: Connection, source: Source, now: datetime) -> Iterator[Finding]
         yield Finding(f"source {source.name}", "warning", "no reading yet", "load or send some")
         return
     age = max(pd.Timedelta(0), pd.Timestamp(now) - pd.Timestamp(row[0]))
-    if age > STEPS * pd.Timedelta(source.freq):
+    if age > absence.STEPS * pd.Timedelta(source.freq):
         seen = f"stale: its newest reading could be known {age.floor('s')} ago"
         fix = "look at its devices, its topics and the dead letters"
         yield Finding(f"source {source.name}", "warning", seen, fix)
@@ -74,6 +74,23 @@ def monitoring(conn: Connection) -> Iterator[Finding]:
     if len(raised) > MOST_LATE:
         more = f"{len(raised) - MOST_LATE} more are raised"
         yield Finding("alarms", "warning", more, "see the table alarm")
+
+
+def retraining(now: datetime, conn: Connection) -> Iterator[Finding]:
+    """Say what waits for a worker, and whether one comes."""
+    run, idle = retrainings.waiting(conn), retrainings.idle(conn)
+    if run is None:
+        yield Finding("retraining", "ok", "nothing waits")
+    elif idle is None:
+        yield Finding("retraining", "ok", f"a worker is at request {run.id}: {run.why}")
+    else:
+        instant = pd.Timestamp(now)
+        late = absence.untaken(run.id, waited=instant - run.recorded_at, idle=instant - idle[1])
+        seen = f"request {run.id} waits since {run.recorded_at:%Y-%m-%d %H:%M}Z: {run.why}"
+        if late:
+            yield Finding("retraining", "warning", seen, "run `horizonte retrain --watch`")
+        else:
+            yield Finding("retraining", "ok", seen)
 
 
 def _one(conn: Connection, query: str) -> int:

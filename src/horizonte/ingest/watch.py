@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from horizonte.errors import ConfigFault
 from horizonte.ingest.tally import Tally
 
 
@@ -56,7 +57,7 @@ def serve(watch: Watched, *, port: int, silent_seconds: float) -> tuple[int, Thr
     """Serve /metrics and /livez on loopback; return the port and the server.
 
     ``/livez`` answers 503 with the reason when ``Watch.deaf`` gives one: a consumer that is up
-    but hears nothing is not alive.
+    but hears nothing is not alive. Raises ConfigFault for a port that cannot be had.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -76,7 +77,11 @@ def serve(watch: Watched, *, port: int, silent_seconds: float) -> tuple[int, Thr
         def log_message(self, *_: Any) -> None:
             """Say nothing: a probe every few seconds is no news."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    except (OSError, OverflowError) as why:
+        allowed = f"a free port of 127.0.0.1, or 0 for any ({why})"
+        raise ConfigFault("--port", port, allowed, "give another, up to 65535") from None
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return int(server.server_address[1]), server

@@ -17,6 +17,7 @@ NAMES = (
     "no readings",
     "monitor not run",
     "champion too old",
+    "retraining waits",
     "retraining failed",
     "retraining harmed",
 )
@@ -24,6 +25,7 @@ STEPS = 3  # of its grid that a source may be silent
 GAPS = 3  # of its usual gaps between arrivals
 USUAL = 0.95  # the quantile of past gaps that is usual
 DAY = pd.Timedelta(days=1)
+WAITS = pd.Timedelta(hours=6)  # that a request may wait for a worker
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,16 @@ def champion(version: str, *, known: pd.Timedelta, max_age: pd.Timedelta) -> lis
     """Return that the champion's newest training data is older than the policy allows."""
     days = round(known / DAY)
     return [alarm("champion too old", version[:12], value=days)] if known > max_age else []
+
+
+def untaken(number: int, *, waited: pd.Timedelta, idle: pd.Timedelta) -> list[Alarm]:
+    """Return that retraining ``number``, which no worker is at, has waited for one too long.
+
+    ``waited`` is since it was asked for, ``idle`` since it was, or since its newest step.
+    """
+    if idle <= WAITS:
+        return []
+    return [alarm("retraining waits", str(number), message="nobody retrains", value=waited)]
 
 
 def _usual(instants: Sequence[pd.Timestamp], quantile: float) -> pd.Timedelta:

@@ -161,6 +161,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The newest data that model {thing} was trained on is {value} days old.",
         "Os dados mais novos do treino do modelo {thing} têm {value} dias.",
     ),
+    "nobody retrains": (
+        "Retraining {thing} was asked for {value} ago and nobody works on it: run horizonte retrain.",
+        "O treino {thing} foi pedido há {value} e ninguém o executa: execute horizonte retrain.",
+    ),
     "retraining failed": (
         "Retraining {thing} failed: read its last step, mend the cause and ask again.",
         "O treino {thing} falhou: leia a última etapa, corrija a causa e peça de novo.",

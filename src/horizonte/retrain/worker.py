@@ -8,10 +8,8 @@ pointer moves, in one transaction at the very end, the champion serves.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
@@ -21,9 +19,9 @@ from horizonte.errors import Fault, StoreFault
 from horizonte.monitor.courses import learnable
 from horizonte.monitor.evidence import Evidence, Named
 from horizonte.pipeline import files
-from horizonte.policy import Policy
 from horizonte.retrain import recalibrate
 from horizonte.retrain.gated import gated
+from horizonte.retrain.job import Done, Job, Stopped
 from horizonte.retrain.pinned import Pinned, pin
 from horizonte.retrain.publish import publish, upload_pages
 from horizonte.retrain.refused import Refused
@@ -34,66 +32,59 @@ from horizonte.serve.vintages import database_now
 from horizonte.store import gates, promotions, retrainings, verdicts
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import Promotion
-from horizonte.store.retrainings import Run, Step
+from horizonte.store.retrainings import Step
 
 logger = logging.getLogger(__name__)
 TRIES = 10  # starts of one request, after which it is given up
 BRANCH = "retrain/{}"
 
 
-@dataclass(frozen=True)
-class Job:
-    """A request at work: where, by which policy, and what it has come to."""
+def work(
+    conn: Connection, *, root: Path, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Done]:
+    """Do every waiting request, oldest first; yield what came of each. Nothing if another works.
 
-    conn: Connection
-    run: Run
-    root: Path
-    policy: Policy
-    done: dict[str, dict[str, Any]]
-
-    def note(self, step: Step, **detail: Any) -> None:
-        """Record ``step`` as done."""
-        retrainings.record(self.conn, self.run.id, step, detail)
-        self.done[step] = detail
-        logger.info("retraining %s %s: %s", self.run.id, step, detail)
-
-
-def work(conn: Connection, *, root: Path) -> Iterator[str]:
-    """Do every waiting request, oldest first; yield a sentence on each. Nothing if another works.
-
-    A request that database or bucket held up stays waiting, and the StoreFault is raised.
+    A request that database or bucket held up stays waiting, and the StoreFault is raised. Once
+    ``stopped``, no request and no step begins: the next worker goes on from there.
     """
     with retrainings.turn(conn) as ours:
-        while ours and (run := retrainings.waiting(conn)) is not None:
-            yield f"retraining {run.id}: {_perform(conn, run, root)}"
+        while ours and not stopped() and (run := retrainings.waiting(conn)) is not None:
+            chosen = policy.load(root / paths.MARKER)
+            done = retrainings.done(conn, run.id)
+            yield _perform(Job(conn, run, root, chosen, done, stopped))
 
 
-def _perform(conn: Connection, run: Run, root: Path) -> str:
-    chosen = policy.load(root / paths.MARKER)
-    job = Job(conn, run, root, chosen, retrainings.done(conn, run.id))
-    tried = retrainings.times(conn, run.id, "started")
+def _perform(job: Job) -> Done:
+    tried = retrainings.times(job.conn, job.run.id, "started")
     if tried >= TRIES:
         return _end(job, "failed", f"started {tried} times without coming to an end")
-    job.note("started", again=tried)
     try:
+        job.note("started", again=tried)
         return _steps(job)
-    except Refused as why:
-        return _end(job, "refused", str(why))
+    except Stopped:
+        return _left(job)
     except (StoreFault, psycopg.OperationalError):
         raise  # not the request's fault: it waits
-    except Fault as why:
-        return _end(job, "failed", str(why))
+    except (Refused, Fault) as why:
+        if job.stopped():  # the same signal may have ended its dvc or git
+            return _left(job)
+        return _end(job, "refused" if isinstance(why, Refused) else "failed", str(why))
 
 
-def _end(job: Job, step: Step, why: str) -> str:
+def _left(job: Job) -> Done:
+    return Done(job.run.id, None, "left to the next worker, which goes on from its last step")
+
+
+def _end(job: Job, step: Step, why: str) -> Done:
     job.note(step, why=why)
     Workspace.at(job.root, job.run.id, "").remove()
-    return f"{step}: {why}"
+    return Done(job.run.id, step, why)
 
 
-def _steps(job: Job) -> str:
+def _steps(job: Job) -> Done:
     pinned = _pinned(job)
     place = Workspace.at(job.root, job.run.id, pinned.base)
+    place.take_up()
     challenger = _trained(job, pinned, place)
     before = _gated(job, place.model, challenger)
     if job.run.action == "retrain":
@@ -170,7 +161,7 @@ def _gated(job: Job, folder: Path, challenger: str) -> Promotion:
             gate=held.id,
             passed=held.ruling.passed,
             reasons=list(held.ruling.reasons),
-            page=str(held.page),
+            page=held.page.relative_to(job.root).as_posix(),
         )
     if not job.done["gated"]["passed"]:
         raise Refused("; ".join(job.done["gated"]["reasons"]))
@@ -196,7 +187,7 @@ def _kept(job: Job, pinned: Pinned, place: Workspace) -> None:
     job.note("committed", commit=commit, branch=branch, metrics=metrics)
 
 
-def _promoted(job: Job, folder: Path, version: str, before: Promotion) -> str:
+def _promoted(job: Job, folder: Path, version: str, before: Promotion) -> Done:
     if before.sha256 != version:
         publish(
             job.conn,

@@ -45,14 +45,24 @@ class Workspace:
         """Return where training leaves the model folder."""
         return self.folder / "data/models/model"
 
-    def make(self) -> None:
-        """Clone afresh. What a killed worker left running there is ended first."""
+    def take_up(self) -> None:
+        """Free the clone of a worker that was killed: what it left running is ended, then unlocked.
+
+        Only who holds the turn may: nobody else works there then. The project's own locks stay.
+        """
         _end_strays(self.folder)
+        # Those of dvc end with its process, unless core.hardlink_lock is set.
+        for left in (*self.folder.glob(".git/**/*.lock"), *self.folder.glob(".dvc/tmp/*lock")):
+            left.unlink(missing_ok=True)
+
+    def make(self) -> None:
+        """Clone afresh."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         # Through the pack, not by hard links: nothing here may reach the user's repository.
-        git(self.root, "clone", "--quiet", "--no-hardlinks", "--no-checkout", ".", str(self.folder))
-        git(self.folder, "checkout", "--quiet", "--detach", self.base)
+        clone = ["clone", "--quiet", "--no-hardlinks", "--no-checkout", ".", str(self.folder)]
+        git(self.root, *clone, env=self._mark)
+        self._git("checkout", "--quiet", "--detach", self.base)
         (self.folder / ".dvc").mkdir(exist_ok=True)
         point_remote(self.folder, services.endpoints().s3)
         self._run([*_DVC, "cache", "dir", "--local", str(_cache(self.root))], ServiceFault)
@@ -88,16 +98,16 @@ class Workspace:
 
     def commit(self, message: str, *, at: datetime) -> str:
         """Commit every tracked change as of ``at`` and return its hash: the same each time."""
-        git(self.folder, "reset", "--quiet", "--soft", self.base)  # committed, then killed
-        git(self.folder, "add", "--update")
+        self._git("reset", "--quiet", "--soft", self.base)  # committed, then killed
+        self._git("add", "--update")
         date = f"{int(at.timestamp())} +0000"
         env = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        git(self.folder, *_author(self.root), "commit", "--quiet", "--message", message, env=env)
-        return git(self.folder, "rev-parse", "HEAD")
+        self._git(*_author(self.root), "commit", "--quiet", "--message", message, env=env)
+        return self._git("rev-parse", "HEAD")
 
     def offer(self, branch: str) -> bool:
         """Put the commit on ``branch`` of the project; false where it cannot: checked out, moved on."""
-        try:
+        try:  # unmarked: ended half way, it would leave a lock in the project
             git(self.folder, "push", "--quiet", str(self.root), f"HEAD:refs/heads/{branch}")
         except ServiceFault:
             return False
@@ -114,6 +124,13 @@ class Workspace:
     def remove(self) -> None:
         """Delete the clone; the cache and what was committed stay."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _mark(self) -> dict[str, str]:
+        return {MARK: str(self.folder)}
+
+    def _git(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+        return git(self.folder, *arguments, env={**(env or {}), **self._mark})
 
     def _run(self, command: Sequence[str], fault: type[Fault]) -> str:
         return run(command, self.folder, fault=fault, env=_environment(self.folder))

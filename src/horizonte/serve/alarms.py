@@ -42,7 +42,7 @@ def found(conn: Connection, *, now: datetime) -> Iterator[Alarm]:
     instant = pd.Timestamp(now)
     feeds = [Feed(s, step, at) for s, (step, at) in moments.arrivals(conn, at=now).items()]
     yield from absence.readings(feeds, now=instant)
-    yield from _retraining(conn)
+    yield from _retraining(conn, instant)
     promotion = promotions.current_promotion(conn)
     if promotion is not None:
         yield from _forecasts(conn, promotion, instant)
@@ -118,7 +118,11 @@ def _watched(conn: Connection, promotion: Promotion) -> Iterator[Alarm]:
         )
 
 
-def _retraining(conn: Connection) -> Iterator[Alarm]:
+def _retraining(conn: Connection, now: pd.Timestamp) -> Iterator[Alarm]:
+    idle = retrainings.idle(conn)
+    if idle is not None:
+        run, since = idle
+        yield from absence.untaken(run.id, waited=now - run.recorded_at, idle=now - since)
     ended = retrainings.last_ended(conn)
     if ended is not None and ended[1] == "failed":
         yield absence.alarm("retraining failed", str(ended[0]))

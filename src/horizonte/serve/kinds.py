@@ -23,7 +23,7 @@ _CATALOGUE = (
         400,
         "The body is not JSON",
         "The request body could not be read as one JSON object in UTF-8.",
-        'Send one JSON object, such as {"series": "vic/demand_mw", "horizon": "PT24H"}.',
+        "Send one JSON object; /docs shows an example for every address that takes one.",
     ),
     Kind(
         "invalid-field",

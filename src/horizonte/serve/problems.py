@@ -152,8 +152,9 @@ def _locate(body: bytes, error: dict[str, Any]) -> tuple[str, object]:
         value: Any = json.loads(body)
     except ValueError:
         value = None
+    loc = list(error.get("loc", ()))
     path = []
-    for part in error.get("loc", ()):
+    for part in loc[1:] if loc[:1] == ["body"] else loc:  # FastAPI's begin with it
         if not _holds(value, part):
             path += [part] if error["type"] == "missing" else []
             value = None if error["type"] == "missing" else value

@@ -16,7 +16,8 @@ import pandas as pd
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from horizonte.errors import NotFound
+from horizonte.errors import DataFault, NotFound
+from horizonte.store import seen
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
 
@@ -34,7 +35,7 @@ Step = Literal[
     "refused",
     "failed",
 ]
-_LOCK = 4_614_110_870_016
+TURN = 4_614_110_870_016  # the advisory lock that a worker holds while it is at work
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,12 @@ class Run:
 def request(
     conn: Connection, action: Action, *, why: str, by: str, verdict_id: int | None = None
 ) -> int:
-    """Queue a request, say so on channel ``horizonte_retrain`` and return its number."""
+    """Queue a request, say so on channel ``horizonte_retrain`` and return its number.
+
+    Raises DataFault without a reason.
+    """
+    if not why.strip():
+        raise DataFault("why", why, "a reason", "say in a sentence why: the ledger keeps it")
     with conn.transaction():
         row = conn.execute(
             """INSERT INTO retrain_run (action, why, requested_by, verdict_id)
@@ -74,6 +80,20 @@ def waiting(conn: Connection) -> Run | None:
                ORDER BY id LIMIT 1""",
             (list(ENDS),),
         ).fetchone()
+
+
+def idle(conn: Connection) -> tuple[Run, datetime] | None:
+    """Return the oldest request without an end, and when it was asked for or last came to a step.
+
+    None where a worker is at work.
+    """
+    run = waiting(conn)
+    if run is None or seen.held(conn, TURN):
+        return None
+    [[at]] = conn.execute(
+        "SELECT max(recorded_at) FROM retrain_step WHERE run_id = %s", (run.id,)
+    ).fetchall()
+    return run, at or run.recorded_at
 
 
 def whole(conn: Connection, number: int) -> Run:
@@ -155,10 +175,10 @@ def steps(conn: Connection, run_id: int) -> pd.DataFrame:
 @contextmanager
 def turn(conn: Connection) -> Iterator[bool]:
     """Hold the turn of the one worker, if it is free; it ends with the connection at the latest."""
-    row = conn.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
+    row = conn.execute("SELECT pg_try_advisory_lock(%s)", (TURN,)).fetchone()
     held = bool(row and row[0])
     try:
         yield held
     finally:
         if held and not conn.closed:
-            conn.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+            conn.execute("SELECT pg_advisory_unlock(%s)", (TURN,))

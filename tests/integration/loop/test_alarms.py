@@ -21,7 +21,7 @@ from horizonte.errors import ConfigFault
 from horizonte.serve import alarms as watching
 from horizonte.serve import webhook
 from horizonte.serve.recorder import Recorder
-from horizonte.store import alarms, ledger
+from horizonte.store import alarms, ledger, retrainings
 from horizonte.store.connection import Connection, connect
 
 # Evidently's own imports warn; the world's monitoring reads it.
@@ -145,6 +145,23 @@ def test_a_failed_retraining_stays_until_another_ends(world: World) -> None:
     world.conn.execute(step, (number, "refused"))
     watching.look(world.conn, now=NOW)
     assert not [n for n, _ in names(world.conn) if n == "retraining failed"]
+
+
+def test_a_request_without_a_worker_is_told(store: Connection) -> None:
+    """Hours after it was asked for alarm, metric and doctor name it; taken up it is over."""
+    number = retrainings.request(store, "retrain", why="the test asks", by="test")
+    found = list(stored.retraining(NOW, store))
+    assert [(row.state, "the test asks" in row.seen) for row in found] == [("ok", True)]
+    watching.look(store, now=LATER)
+    shown = {"name": "retraining waits", "thing": str(number)}
+    assert names(store) == [("retraining waits", str(number))]
+    assert REGISTRY.get_sample_value("horizonte_alarm", shown) == 1
+    [late] = stored.retraining(LATER, store)
+    assert (late.state, late.fix) == ("warning", "run `horizonte retrain --watch`")
+    retrainings.record(store, number, "refused", {"why": "the test is over"})
+    watching.look(store, now=LATER)
+    assert names(store) == []
+    assert [row.seen for row in stored.retraining(LATER, store)] == ["nothing waits"]
 
 
 def test_the_webhook_is_told_of_each_change_once(

@@ -57,9 +57,10 @@ class Place(Project):
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Start ``horizonte`` with ``words``."""
-        return subprocess.Popen([sys.executable, "-c", CLI, *words], cwd=self.root, env=self.env)
+    def start(self, *words: str, alone: bool = False) -> subprocess.Popen[bytes]:
+        """Start ``horizonte`` with ``words``; ``alone`` in a process group of its own."""
+        argv = [sys.executable, "-c", CLI, *words]
+        return subprocess.Popen(argv, cwd=self.root, env=self.env, start_new_session=alone)
 
     def connect(self) -> psycopg.Connection:
         """Return a connection to the project's database."""

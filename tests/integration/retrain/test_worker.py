@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import yaml
@@ -36,6 +37,10 @@ def test_killed_at_every_step_it_heals(place: Place) -> None:
             time.sleep(3)  # into the training
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
+        clone = Path(place.env["HORIZONTE_HOME"]) / f"retrain/{run}/.git"
+        for lock in ("index.lock", "HEAD.lock"):
+            if clone.exists():
+                (clone / lock).touch()  # as a git that died with it leaves them
         assert step == "committed" or place.champion() == before  # it may just have moved
     place.command("retrain")
     steps = place.steps(run)
@@ -49,6 +54,9 @@ def test_killed_at_every_step_it_heals(place: Place) -> None:
         ).fetchall()
     assert moves[1:] == [(place.champion(), before, "killed at every step")]
     assert gated == [(place.champion(), True)]
+    page = place.last("gated")["page"]
+    assert page.startswith("data/reports/gates/")
+    assert (place.root / page).is_file()
     assert (place.root / "README.md").read_text() == "half a sentence"
     assert git(place.root, "status", "--porcelain").splitlines() == ["?? README.md", "?? notes.txt"]
     changed = git(place.root, "diff", "--stat", "main", f"retrain/{run}", "--", "params.yaml")
@@ -59,10 +67,28 @@ def test_killed_at_every_step_it_heals(place: Place) -> None:
 
 @pytest.mark.slow
 def test_two_workers_at_once_do_one_request_after_the_other(place: Place) -> None:
-    """Of two workers one works and the other leaves; two requests are both ended, in their order."""
+    """Of two workers one works and the other leaves; two requests are both ended, in their order.
+
+    One before them is told to stop together with its dvc, as a supervisor does: no request failed by
+    that. Another alone: it has ended the training and begun nothing else.
+    """
     first, second = place.ask("first of two"), place.ask("second of two")
+    supervised = place.start("retrain", "--watch", alone=True)
+    _until(lambda: "pinned" in place.steps(first))
+    time.sleep(3)  # into the training
+    os.killpg(supervised.pid, signal.SIGTERM)
+    assert supervised.wait(WAIT) == 0
+    assert place.steps(first) == ["started", "pinned"]
+    stopped = place.start("retrain", "--watch")
+    _until(lambda: place.steps(first).count("started") == 2)
+    time.sleep(3)
+    stopped.terminate()
+    assert stopped.wait(WAIT) == 0
+    assert place.steps(first) == ["started", "pinned", "started", "trained"]
+    assert place.steps(second) == []
     workers = [place.start("retrain"), place.start("retrain")]
     assert [w.wait(WAIT) for w in workers] == [0, 0]
+    assert place.steps(first).count("trained") == 1
     assert all(place.steps(run)[-1] in ("promoted", "refused") for run in (first, second))
     with place.connect() as conn:
         rows = conn.execute(

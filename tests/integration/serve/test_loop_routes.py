@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from horizonte.store import retrainings
 from horizonte.store.connection import Connection
@@ -32,12 +33,30 @@ def test_pages_go_back_in_time(client: httpx.Client) -> None:
 
 def test_bad_requests_are_named(client: httpx.Client) -> None:
     """No reason, an unknown action, a field too many and an unknown number are problems."""
-    for body in ({}, {"why": " "}, {"why": "x", "action": "forget"}, {"why": "x", "by": "me"}):
-        answer = client.post("/retrain", json=body)
-        assert answer.status_code in (400, 422), answer.text
+    bad: list[tuple[str, dict[str, str], str, str]] = [
+        ("/retrain", {"why": "x", "action": "forget"}, "action", "change action; see /docs")
+    ]
+    for path in ("/retrain", "/models/rollback", "/models/3f0c9a51/promote"):
+        bad += [
+            (path, {}, "why", "add why"),
+            (path, {"why": " "}, "why", "change why; see /docs"),
+            (path, {"why": "x", "by": "me"}, "by", "remove by; /docs lists the fields"),
+        ]
+    for path, body, field, fix in bad:
+        answer = client.post(path, json=body)
+        assert answer.status_code == 422, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
+        assert (answer.json()["field"], answer.json()["fix"]) == (field, fix)
     for path in ("/retrainings/999999", "/verdicts/999999"):
         assert client.get(path).json()["type"] == "/problems/not-found"
+
+
+@pytest.mark.parametrize("path", ["/retrain", "/models/rollback", "/forecast"])
+def test_a_body_that_is_no_json_is_sent_to_the_examples(client: httpx.Client, path: str) -> None:
+    """The hint fits whatever address was asked: an example of one would mislead at the others."""
+    answer = client.post(path, content=b"{", headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/malformed-json")
+    assert "/docs shows an example" in answer.json()["fix"]
 
 
 def test_raised_alarms_are_told_until_they_are_cleared(

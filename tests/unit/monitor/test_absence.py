@@ -50,6 +50,16 @@ def test_monitoring_that_never_ran_is_missed_after_a_day() -> None:
     assert "horizonte monitor" in found.sentence_en
 
 
+def test_a_request_that_nobody_takes_is_missed_after_hours() -> None:
+    """Freshly asked for, or lately at a step, it may wait; then it is told how long it has."""
+    assert not absence.untaken(7, waited=30 * HOUR, idle=absence.WAITS)
+    [found] = absence.untaken(7, waited=30 * HOUR, idle=absence.WAITS + HOUR)
+    assert found.key == ("retraining waits", "7")
+    assert "30 hours" in found.sentence_en
+    assert "30 horas" in found.sentence_pt
+    assert "horizonte retrain" in found.sentence_en
+
+
 def test_an_old_champion_is_named_with_its_age() -> None:
     """Age is that of the newest data it was trained on."""
     assert not absence.champion("abc", known=365 * DAY, max_age=365 * DAY)

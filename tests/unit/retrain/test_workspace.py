@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import difflib
+import os
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 from horizonte import params
-from horizonte.retrain.workspace import Workspace, git
+from horizonte.retrain.workspace import MARK, Workspace, git
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"
 AT = datetime(2026, 3, 2, 5, tzinfo=UTC)
@@ -28,6 +30,31 @@ def test_a_commit_made_again_is_the_same(tmp_path: Path) -> None:
     """A worker killed after the commit, before it said so, makes the same one again."""
     place = _workspace(tmp_path)
     assert place.commit("second", at=AT) == place.commit("second", at=AT)
+
+
+def test_locks_of_a_killed_git_hold_up_nothing(tmp_path: Path) -> None:
+    """Killed as git wrote: the next worker unlocks its clone and makes the commit, no other lock."""
+    place = _workspace(tmp_path)
+    wanted = place.commit("second", at=AT)
+    git(place.folder, "reset", "--quiet", "--soft", place.base)
+    (place.folder / ".dvc/tmp").mkdir(parents=True)
+    locks = (".git/index.lock", ".git/HEAD.lock", ".git/refs/heads/main.lock", ".dvc/tmp/lock")
+    for lock in locks:
+        (place.folder / lock).touch()
+    theirs = place.root / ".git/index.lock"
+    theirs.touch()
+    place.take_up()
+    assert place.commit("second", at=AT) == wanted
+    assert theirs.exists()
+    assert not any((place.folder / lock).exists() for lock in locks)
+
+
+def test_what_a_killed_worker_left_running_is_ended(tmp_path: Path) -> None:
+    """Its git or dvc would go on writing beside the next worker's."""
+    place = _workspace(tmp_path)
+    stray = subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: str(place.folder)})
+    place.take_up()
+    assert stray.poll() is not None
 
 
 def test_a_commit_is_offered_once_the_project_has_it(tmp_path: Path) -> None:
