@@ -110,6 +110,12 @@ def instants(conn: Connection, limit: int = 10) -> list[pd.Timestamp]:
     return [pd.Timestamp(instant) for (instant,) in found.fetchall()]
 
 
+def last_recorded(conn: Connection) -> pd.Timestamp | None:
+    """Return when the newest verdict, on whichever model, was recorded; None before the first."""
+    row = conn.execute("SELECT recorded_at FROM verdict ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else pd.Timestamp(row[0])
+
+
 _LATEST = """SELECT * FROM verdict
     WHERE %(version)s::text IS NULL OR model_version = %(version)s ORDER BY id DESC LIMIT 1"""
 _KNOWN = """SELECT * FROM verdict WHERE CASE WHEN %(number)s::bigint IS NULL THEN recorded_at <= %(at)s
