@@ -172,7 +172,7 @@ def _verdict(champion: str) -> dict[str, Any]:
             "findings": found,
         },
         "policy": {"triggers": {"skill_decay": 0.2}},
-        "report": "reports/monitoring/2025-03-17/index.html",
+        "report": "reports/monitoring/2025-03-17/2/index.html",
     }
 
 

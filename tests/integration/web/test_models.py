@@ -96,7 +96,7 @@ def test_a_version_shows_card_lineage_and_scores(page: Get, keyed: Keyed) -> Non
 
 def test_a_verdict_tells_its_evidence_in_the_readers_language(page: Get) -> None:
     """The sentence of the ledger, what asked and held, and the figures behind it; in both languages."""
-    assert 'href="/reports/monitoring/2025-03-17/index.html"' in page("/models/verdicts/1")
+    assert 'href="/reports/monitoring/2025-03-17/2/index.html"' in page("/models/verdicts/1")
     text = plain(page("/models/verdicts/1"))
     assert "The model is to be trained again." in text
     assert "skill lost: site/a" in text
