@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import httpx
 import pytest
 from tests.integration.serve.conftest import loaded, trained, world  # noqa: F401 (fixtures)
-from tests.integration.web.keyed import LOST, Keyed, keyed, web  # noqa: F401 (fixtures)
+from tests.integration.web.keyed import LOST, PASSED, Keyed, keyed, web  # noqa: F401 (fixtures)
 
 from horizonte import config
 from horizonte.embedded import process
@@ -79,6 +79,18 @@ def test_the_leaderboard_has_the_best_first(page: Get, keyed: Keyed) -> None:  #
     assert "lost -1.0 % (-3.0 % to +1.2 %)" in row(text, LOST[:12])
     places = [text.index(v[:12]) for v in (keyed.champion, keyed.former, LOST)]
     assert places == sorted(places)
+
+
+def test_a_challenger_that_passed_is_not_said_to_have_lost(page: Get) -> None:
+    """Its request failed before the promotion: list and page say so in both languages."""
+    for language, state, said in (
+        ("en", "passed the gate, not promoted", "its request failed"),
+        ("pt-BR", "passou na disputa, não promovido", "o pedido falhou"),
+    ):
+        assert state in row(page(f"/models?lang={language}"), PASSED[:12])
+        text = page(f"/models/versions/{PASSED}?lang={language}")
+        assert said in text
+        assert f"/models/versions/{PASSED}/promote" not in text
 
 
 def test_a_version_shows_card_lineage_and_scores(page: Get, keyed: Keyed) -> None:  # noqa: F811
