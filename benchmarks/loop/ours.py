@@ -153,6 +153,7 @@ class Loop:
             serving_days=(now - (self.promoted or now)) / DAY,
             retrainings=tuple((a, (now - at) / DAY, how) for a, at, how in self.retrainings),
             before=None,
+            looked=None,
         )
         starts = {UNIQUE_ID: weeks.start(now - self.policy.monitor.window)}
         first = mature.groupby("model_version")["cutoff"].min()

@@ -36,7 +36,7 @@ Visit = Callable[..., Page]
 KEPT = Path(__file__).parents[2] / ".ci-artefacts" / "screens"
 HOSTILE = "<script>alert(1)</script>"
 NAME = "plant/load"
-DAY = "2026-01-14"
+LOOK = "2026-01-14/2"
 REPORT = b"""<html><head><title>r</title></head><body><p id="said"></p><a href="inputs.html">more</a>
 <script>let reached = "nothing";
 try { reached = parent.document.title; } catch { reached = "no parent"; }
@@ -48,7 +48,7 @@ PAGES = {
     "series": f"/series?id={NAME}",
     "explanation": f"/series/explain?id={NAME}",
     "reports": "/reports",
-    "report": f"/reports/monitoring/{DAY}/index.html",
+    "report": f"/reports/monitoring/{LOOK}/index.html",
     "health": "/health",
     "models": "/models",
     "promotions": "/models/promotions",
@@ -75,10 +75,10 @@ def web(
     httpx.post(f"{url}/forecast", json={"series": NAME}, timeout=60).raise_for_status()
     with connect(loaded) as conn:
         _fill(conn, world)
-        verdicts.add(conn, verdict(DAY), drifts=[], findings=[])
+        verdicts.add(conn, verdict(LOOK), drifts=[], findings=[])
     httpx.post(f"{url}/forecast", json={"series": NAME}, timeout=60).raise_for_status()
     for page in ("index", "inputs"):
-        Bucket.of(bucket).put(f"reports/monitoring/{DAY}/{page}.html", REPORT, "text/html")
+        Bucket.of(bucket).put(f"reports/monitoring/{LOOK}/{page}.html", REPORT, "text/html")
     env = {"HORIZONTE_DATABASE": loaded, "HORIZONTE_WEB_SERVICE": url}
     with running(
         tmp_path_factory.mktemp("web"), HORIZONTE_S3=bucket.url(), HORIZONTE_MQTT="mqtt://127.0.0.1:1", **env
@@ -166,7 +166,7 @@ def test_a_report_reaches_nothing_and_leads_on(visit: Visit) -> None:
     inside.locator("a").click()
     page.wait_for_url("**/inputs.html")
     expect(page.locator("iframe.frame")).to_have_count(1)
-    expect(page.locator("main")).to_contain_text(f"All was well on {DAY}.")
+    expect(page.locator("main")).to_contain_text(f"All was well on {LOOK}.")
 
 
 def test_the_explanation_is_opened_by_keys(visit: Visit, loaded: str) -> None:  # noqa: F811

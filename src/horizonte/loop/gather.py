@@ -31,7 +31,7 @@ from horizonte.store.verdicts import Verdict
 HISTORY = pd.Timedelta(days=4 * 364)  # that windows are compared with
 RESIDUALS = pd.Timedelta(days=2 * 364)
 REFERENCE = pd.Timedelta(days=364)  # of the champion's own weeks
-REACH = pd.Timedelta(days=8)  # how far a corrected value changes the cleaning around it
+REACH = pd.Timedelta(days=8)  # how far a value that came changes the cleaning around it
 LATE = pd.Timedelta(hours=1)  # a transaction may be committed that long after it began
 _DAY = pd.Timedelta(days=1)
 
@@ -48,6 +48,7 @@ class Standing:
     serving_days: float
     retrainings: tuple[tuple[str, float, str | None], ...]  # action, days ago, how it ended
     before: Verdict | None  # the last verdict on this champion
+    looked: pd.Timestamp | None  # when the last verdict on any champion was recorded
 
     @property
     def version(self) -> str:
@@ -110,6 +111,7 @@ def _standing(conn: Connection) -> Standing:
             for action, at, ended in retrainings.last(conn)
         ),
         verdicts.latest(conn, promotion.sha256),
+        verdicts.last_recorded(conn),
     )
 
 
@@ -131,7 +133,7 @@ def _rows(conn: Connection, standing: Standing, policy: Policy) -> Rows:
         read(starts, mature.Slots(mature.WEEKLY)),
         read(far, mature.Slots(mature.LONG, standing.version)),
         starts,
-        evaluations.in_force(conn, now, since=min(now.values()) - REFERENCE),
+        evaluations.in_force(conn, now, since=min(min(now.values()) - REFERENCE, *starts.values())),
         first,
     )
 
@@ -144,11 +146,15 @@ def _starts(
     window: pd.Timedelta,
     first: Mapping[tuple[str, str], pd.Timestamp],
 ) -> dict[str, pd.Timestamp]:
-    """Return the first week of each target to score: the window, or where a correction reaches."""
+    """Return the first week of each target to score: the window, or where what came late reaches.
+
+    Late is what was recorded since the last verdict, on whichever champion: it scored all versions.
+    Before the first verdict everything is, back to a year.
+    """
     usual = {t: weeks.start(at - window) for t, at in now.items()}
-    if standing.before is None:
-        return usual
     began = {t: min([at for (u, _), at in first.items() if u == t] or [now[t]]) for t in now}
-    since = pd.Timestamp(standing.before.recorded_at) - LATE
-    touched = mature.corrected(conn, began, after=since)
+    if standing.looked is None:
+        touched = {t: max(began[t], now[t] - REFERENCE) for t in now}
+    else:
+        touched = mature.touched(conn, began, after=standing.looked - LATE)
     return {t: min(usual[t], weeks.start(touched.get(t, now[t]) - REACH)) for t in now}

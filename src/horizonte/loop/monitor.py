@@ -17,14 +17,15 @@ from horizonte import policy as policies
 from horizonte.config import settings
 from horizonte.contracts import SCORE
 from horizonte.errors import Fault, StoreFault
-from horizonte.loop import gather, pages, weigh
+from horizonte.loop import gather, listing, pages, weigh
 from horizonte.loop.gather import Standing
 from horizonte.loop.pages import Drawn
 from horizonte.loop.weigh import Weighed
-from horizonte.monitor import words
+from horizonte.monitor import looks, words
 from horizonte.monitor.decision import Decision, asked, decide
 from horizonte.monitor.evidence import Evidence
 from horizonte.monitor.findings import Found
+from horizonte.monitor.looks import Look
 from horizonte.policy import Policy
 from horizonte.retrain import backtested
 from horizonte.serve.bucket import Bucket
@@ -64,8 +65,9 @@ def run(conn: Connection, *, root: Path, bucket: Callable[[], Bucket]) -> Outcom
         if before is not None and same and seen.scores.empty:
             _publish(conn, root, bucket)
             return Outcome(before, new=False, scores=0)
-        folder = root / pages.FOLDER / f"{standing.as_of:%Y-%m-%d}"
-        drawn = pages.draw(seen, folder)
+        look = _next(conn, standing)
+        folder, head = root / pages.FOLDER / look.folder, _head(look, standing)
+        drawn = pages.draw(seen, folder, head=head)
         last = Evidence.from_json(before.evidence) if before else None
         evidence = weigh.evidence(
             standing,
@@ -78,13 +80,12 @@ def run(conn: Connection, *, root: Path, bucket: Callable[[], Bucket]) -> Outcom
         decision = decide(evidence, policy)
         findings = list(_findings(seen))
         about = {
+            "head": head,
             "window_days": int(policy.monitor.window / pd.Timedelta(days=1)),
             "findings": [f["sentence_en"] for f in findings],
         }
         pages.write(folder, evidence, decision, drawn=drawn, about=about)
-        facts = _facts(
-            evidence, decision, policy, report=f"{pages.PREFIX}/{folder.name}/index.html"
-        )
+        facts = _facts(evidence, decision, policy, report=look.page)
         number = _note(conn, facts, seen=seen, drawn=drawn, findings=findings)
         _publish(conn, root, bucket)
         logger.info("verdict %d: %s", number, decision.action)
@@ -108,6 +109,17 @@ def _alone(conn: Connection) -> Iterator[None]:
     finally:
         if not conn.closed:
             conn.execute("SELECT pg_advisory_unlock(%s)", (verdicts.LOCK,))
+
+
+def _next(conn: Connection, standing: Standing) -> Look:
+    """Return the look that this is: a run that left pages but no verdict gave its number back."""
+    date = f"{standing.as_of:%Y-%m-%d}"
+    return looks.following(verdicts.pages(conn, f"{looks.PREFIX}/{date}/"), date)
+
+
+def _head(look: Look, standing: Standing) -> str:
+    at = f"{standing.as_of:%H:%M} UTC"
+    return f"Look {look.number} of {look.date}, as of {at}, at model {standing.version[:12]}"
 
 
 def _same(before: Verdict, standing: Standing, policy: Policy, *, found: Sequence[Found]) -> bool:
@@ -191,9 +203,9 @@ def _drifts(drawn: Drawn) -> Iterator[dict[str, Any]]:
 
 
 def _publish(conn: Connection, root: Path, bucket: Callable[[], Bucket]) -> None:
-    """Write the index of all dates and put what is new into the bucket; a bucket away is said."""
-    pages.write_overall(root, verdicts.reports(conn))
+    """Write the lists of looks and put what is new into the bucket; a bucket away is said."""
+    listing.write(root, verdicts.paged(conn, listing.MOST))
     try:
-        pages.upload(root, bucket())
+        listing.upload(root, bucket())
     except Fault as why:
         logger.warning("the pages are not in the bucket yet: %s", why)

@@ -1,10 +1,11 @@
-"""The pages of a monitoring: written here, then put into the bucket."""
+"""The pages of a look: what was decided, and what Evidently draws."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,10 @@ from horizonte.monitor.levels import Estimate
 from horizonte.pipeline import files
 from horizonte.report import drift, index
 from horizonte.report.windows import Pair
-from horizonte.serve.bucket import Bucket
 
 logger = logging.getLogger(__name__)
 FOLDER = files.REPORTS / "monitoring"
-PREFIX = "reports/monitoring"  # of the bucket's keys
-UPLOADED = ".uploaded"
+UPLOADED = ".uploaded"  # marks a folder whose pages the bucket holds
 MOST_COLUMNS = 30  # on one Evidently page; those that drifted come first
 MOST_ROWS = 500  # of a table on the index
 QUALITY = "quality.html"
@@ -29,6 +28,7 @@ TITLES: Mapping[Kind, tuple[str, str]] = {
     "target": ("Drift of targets", "targets"),
     "residual": ("Drift of forecast errors", "targets' errors"),
 }
+CHARTS = (*(f"{kind}s.html" for kind in TITLES), QUALITY)  # by Evidently, 4 MB each
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Drawn:
     pairs: Mapping[Kind, Sequence[Pair]]
 
 
-def draw(seen: Weighed, folder: Path) -> Drawn:
-    """Write the Evidently pages into ``folder`` and return what they show.
+def draw(seen: Weighed, folder: Path, *, head: str) -> Drawn:
+    """Write the Evidently pages into ``folder`` and return what they show; each begins with ``head``.
 
     A column that cannot be tested is named so and stops nothing. Windows are samples of at most
     2,000 rows and a page has at most ``MOST_COLUMNS`` columns, so sizes are bounded.
@@ -63,8 +63,8 @@ def draw(seen: Weighed, folder: Path) -> Drawn:
         first = sorted(seen.pairs[kind], key=lambda p: p.comparison.status != "drift")
         pairs[kind] = shown(seen.pairs[kind], drift.page(first[:MOST_COLUMNS], folder / name))
         said = index.drift_verdict([p.comparison.as_row() for p in pairs[kind]], what=what)
-        pages.append(Page(name, title, said, _size(folder / name)))
-    return Drawn((*pages, _quality(seen, folder)), pairs)
+        pages.append(Page(name, title, said, _headed(folder / name, f"{title}: {head}")))
+    return Drawn((*pages, _quality(seen, folder, head)), pairs)
 
 
 def write(
@@ -75,10 +75,9 @@ def write(
     drawn: Drawn,
     about: Mapping[str, Any],
 ) -> None:
-    """Write the index of a monitoring; ``about`` adds window_days and the sentences of findings."""
+    """Write the index of a look; ``about`` adds its head, window_days and the sentences of findings."""
     windows = [(k, p.comparison.as_row()) for k, pairs in drawn.pairs.items() for p in pairs]
-    text = _template("monitoring.html.j2").render(
-        date=folder.name,
+    text = template("monitoring.html.j2").render(
         verdict=decision,
         evidence=evidence,
         targets=evidence.targets[:MOST_ROWS],
@@ -93,31 +92,7 @@ def write(
     (folder / "index.html").write_text(text, encoding="utf-8")
 
 
-def write_overall(root: Path, dates: Iterable[tuple[str, str, str]]) -> Path:
-    """Write the index of all dates, from (page, sentences) latest first; return its path."""
-    shown_ = [(Path(page).parent.name, *said) for page, *said in dates]
-    path = root / FOLDER / "index.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_template("monitoring_index.html.j2").render(dates=shown_), "utf-8")
-    return path
-
-
-def upload(root: Path, bucket: Bucket) -> int:
-    """Put every date that is not in ``bucket`` yet, and the index of all; return how many files."""
-    whole = root / FOLDER
-    written = 0
-    for folder in sorted(p for p in whole.iterdir() if p.is_dir()):
-        if (folder / UPLOADED).exists():
-            continue
-        for path in sorted(folder.glob("*.html")):
-            bucket.put(f"{PREFIX}/{folder.name}/{path.name}", path.read_bytes(), "text/html")
-            written += 1
-        (folder / UPLOADED).touch()
-    bucket.put(f"{PREFIX}/index.html", (whole / "index.html").read_bytes(), "text/html")
-    return written + 1
-
-
-def _quality(seen: Weighed, folder: Path) -> Page:
+def _quality(seen: Weighed, folder: Path, head: str) -> Page:
     (folder / QUALITY).unlink(missing_ok=True)
     worst = sorted(seen.targets, key=lambda t: -(t.window.skill.value if t.window.skill else 0.0))
     names = {t.unique_id for t in worst[:MOST_COLUMNS]}
@@ -128,11 +103,18 @@ def _quality(seen: Weighed, folder: Path) -> Page:
         logger.exception("the page of forecast quality cannot be drawn")
         shown_ = []
     said = f"Forecast beside what came, for {len(shown_)} of {len(seen.targets)} targets."
-    return Page(QUALITY, "Forecast quality", said, _size(folder / QUALITY))
+    title = "Forecast quality"
+    return Page(QUALITY, title, said, _headed(folder / QUALITY, f"{title}: {head}"))
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _headed(path: Path, head: str) -> int:
+    """Say on a page whose it is, for its title is Evidently's; return its size, 0 for no page."""
+    if not path.exists():
+        return 0
+    named = escape(head)
+    text = path.read_text("utf-8").replace("<head>", f"<head><title>{named}</title>", 1)
+    text = text.replace("<body>", f'<body><p style="font-family: sans-serif">{named}</p>', 1)
+    return path.write_bytes(text.encode())
 
 
 def _estimate(value: Estimate | None, unit: float) -> str:
@@ -143,7 +125,8 @@ def _estimate(value: Estimate | None, unit: float) -> str:
     return "{} ({} to {})".format(*numbers)
 
 
-def _template(name: str) -> Any:
+def template(name: str) -> Any:
+    """Return a template of the loop's pages."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(

@@ -204,7 +204,8 @@ def _target(
     begins = min(own["ds"], default=standing.now[name])
     middle = begins + (standing.now[name] - begins) / 2
     begins = begins if changed is None else min(begins, changed)
-    weekly = _own_weeks(name, standing.version, rows, until=begins)
+    since = min(standing.now[t] for t in standing.targets) - REFERENCE
+    weekly = _own_weeks(name, standing.version, rows, since=since, until=begins)
     mase = dict(standing.card.get("scores", {})).get(name, {}).get("mase")
     reference, of = (weekly, "weeks") if weekly else (mase, "training") if mase else (1.0, "naive")
     return Target(
@@ -217,14 +218,17 @@ def _target(
     )
 
 
-def _own_weeks(name: str, version: str, rows: Rows, *, until: pd.Timestamp) -> float | None:
-    """Return error over naive error of the champion's first scored weeks that ended by ``until``."""
+def _own_weeks(
+    name: str, version: str, rows: Rows, *, since: pd.Timestamp, until: pd.Timestamp
+) -> float | None:
+    """Return error over naive error of the champion's first scored weeks from ``since`` to ``until``."""
     known = rows.scored
-    ends = pd.to_datetime(known["ends_at"], utc=True)
+    starts, ends = (pd.to_datetime(known[c], utc=True) for c in ("starts_at", "ends_at"))
     own = known[
         (known["unique_id"] == name)
         & (known["model_version"] == version)
         & (known["bucket"] == metrics.ALL)
+        & (starts >= since)
         & (ends <= until)
     ]
     wide = own.pivot_table(index="starts_at", columns="model", values=["rows", "mase"])

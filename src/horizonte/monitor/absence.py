@@ -20,12 +20,14 @@ NAMES = (
     "retraining waits",
     "retraining failed",
     "retraining harmed",
+    "retraining reverted",
 )
 STEPS = 3  # of its grid that a source may be silent
 GAPS = 3  # of its usual gaps between arrivals
 USUAL = 0.95  # the quantile of past gaps that is usual
 DAY = pd.Timedelta(days=1)
 WAITS = pd.Timedelta(hours=6)  # that a request may wait for a worker
+TOLD = 7 * DAY  # that a model was taken back
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Feed:
 def alarm(name: str, thing: str, *, message: str | None = None, **values: Any) -> Alarm:
     """Return alarm ``name`` of ``thing`` with its sentences; ``message`` where it has another.
 
-    A value that is a length of time is told in hours or days.
+    A value that is a length of time is told in minutes, hours or days.
     """
     told = []
     for language in words.LANGUAGES:
@@ -111,6 +113,12 @@ def untaken(number: int, *, waited: pd.Timedelta, idle: pd.Timedelta) -> list[Al
     if idle <= WAITS:
         return []
     return [alarm("retraining waits", str(number), message="nobody retrains", value=waited)]
+
+
+def reverted(version: str, former: str, *, ago: pd.Timedelta) -> list[Alarm]:
+    """Return that ``version`` harmed, and that ``former`` was put back ``ago``; for a week."""
+    told = alarm("retraining reverted", version[:12], former=former[:12])
+    return [told] if ago <= TOLD else []
 
 
 def _usual(instants: Sequence[pd.Timestamp], quantile: float) -> pd.Timedelta:

@@ -173,10 +173,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Model {thing} forecasts worse than the one before it.",
         "O modelo {thing} prevê pior que o anterior.",
     ),
+    "retraining reverted": (
+        "Model {thing} forecast worse than {former} and was taken back: {former} serves again.",
+        "O modelo {thing} previu pior que {former} e foi retirado: {former} serve de novo.",
+    ),
     "cleared": ("Over: {said}", "Encerrado: {said}"),
     "days": ("{value} days", "{value} dias"),
     "hours": ("{value} hours", "{value} horas"),
+    "minutes": ("{value} minutes", "{value} minutos"),
+    "seconds": ("{value} seconds", "{value} segundos"),
+    "second": ("{value} second", "{value} segundo"),
 }
+_UNITS = (("days", 86400, 3600), ("hours", 3600, 60), ("minutes", 60, 1))  # length, and what rounds
 
 
 def say(name: str, language: str, **values: object) -> str:
@@ -206,10 +214,12 @@ def listed(parts: list[str], language: str, *, most: int = 3) -> str:
 
 
 def span(seconds: float, language: str) -> str:
-    """Return a length of time in whole hours, or days from two on."""
-    hours = seconds / 3600
-    unit, value = ("days", hours / 24) if hours >= 48 else ("hours", hours)
-    return say(unit, language, value=number(value, language))
+    """Return a length of time in whole seconds, minutes, hours or days: the longest it has two of."""
+    for unit, length, least in _UNITS:
+        if round(seconds / least) * least >= 2 * length:
+            return say(unit, language, value=round(seconds / length))
+    count = round(seconds)
+    return say("second" if count == 1 else "seconds", language, value=count)
 
 
 def finding(language: str, *, name: str, thing: str, since: str, size: float | None) -> str:

@@ -14,11 +14,11 @@ from prometheus_client import Gauge
 from horizonte import paths
 from horizonte import policy as policies
 from horizonte.errors import ConfigFault, Fault
-from horizonte.monitor import absence
+from horizonte.monitor import absence, words
 from horizonte.monitor.absence import Alarm, Feed
 from horizonte.serve import freshness, issuing, webhook
 from horizonte.store import alarms, gains, moments, promotions, retrainings, series, verdicts
-from horizonte.store.alarms import Row
+from horizonte.store.alarms import Row, Told
 from horizonte.store.connection import Connection
 from horizonte.store.promotions import Promotion
 
@@ -30,7 +30,7 @@ RAISED = Gauge("horizonte_alarm", "1: this alarm is raised", ["name", "thing"])
 
 def look(conn: Connection, *, now: datetime) -> list[Row]:
     """Look for every absence at ``now``, note what has changed and return it."""
-    changed = alarms.update(conn, found(conn, now=now), names=absence.NAMES)
+    changed = alarms.update(conn, found(conn, now=now), names=absence.NAMES, over=_over)
     for row in changed:
         logger.warning("alarm %s: %s: %s", row.state, row.name, row.sentence_en)
     show(alarms.raised(conn))
@@ -45,6 +45,7 @@ def found(conn: Connection, *, now: datetime) -> Iterator[Alarm]:
     yield from _retraining(conn, instant)
     promotion = promotions.current_promotion(conn)
     if promotion is not None:
+        yield from _harm(conn, promotion, instant)
         yield from _forecasts(conn, promotion, instant)
         yield from _watched(conn, promotion)
 
@@ -126,9 +127,25 @@ def _retraining(conn: Connection, now: pd.Timestamp) -> Iterator[Alarm]:
     ended = retrainings.last_ended(conn)
     if ended is not None and ended[1] == "failed":
         yield absence.alarm("retraining failed", str(ended[0]))
-    harmed = gains.newest(conn)
-    if harmed is not None and harmed[1] == "harmed":
-        yield absence.alarm("retraining harmed", harmed[0][:12])
+
+
+def _harm(conn: Connection, promotion: Promotion, now: pd.Timestamp) -> Iterator[Alarm]:
+    """Yield that the champion harms, or that one was taken back for it (not by a person: they know)."""
+    if gains.newest(conn) == (promotion.sha256, "harmed"):
+        yield absence.alarm("retraining harmed", promotion.sha256[:12])
+    if promotion.previous is not None and "gain_id" in promotion.evidence:
+        ago = now - pd.Timestamp(promotion.recorded_at)
+        yield from absence.reverted(promotion.previous, promotion.sha256, ago=ago)
+
+
+def _over(told: Told) -> Alarm:
+    said = (
+        words.say("cleared", language, said=sentence)
+        for language, sentence in zip(
+            words.LANGUAGES, (told.sentence_en, told.sentence_pt), strict=True
+        )
+    )
+    return Alarm(told.name, told.thing, *said)
 
 
 def _policy() -> policies.Policy | None:

@@ -55,6 +55,13 @@ class Bucket:
         except (BotoCoreError, ClientError) as why:
             raise self._failed("write", key, why) from None
 
+    def remove(self, key: str) -> None:
+        """Remove what is stored under ``key``, if anything is: pages, never models."""
+        try:
+            self.client.delete_object(Bucket=self.name, Key=key)
+        except (BotoCoreError, ClientError) as why:
+            raise self._failed("remove", key, why) from None
+
     def get(self, key: str, *, most: int | None = None) -> bytes:
         """Return what is stored under ``key``, its first ``most`` bytes; raise NotFound when nothing is."""
         try:

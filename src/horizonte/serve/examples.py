@@ -90,7 +90,7 @@ _VERDICT = {
     "brakes": [],
     "sentence_en": "The model is kept: it forecasts as well as before.",
     "sentence_pt": "O modelo fica: prevê tão bem quanto antes.",
-    "report": "reports/monitoring/2026-11-25/index.html",
+    "report": "reports/monitoring/2026-11-25/1/index.html",
     "recorded_at": "2026-11-25T23:15:10Z",
 }
 

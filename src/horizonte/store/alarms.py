@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -47,10 +47,13 @@ class Row:
     recorded_at: datetime
 
 
-def update(conn: Connection, found: Iterable[Told], *, names: Iterable[str]) -> list[Row]:
+def update(
+    conn: Connection, found: Iterable[Told], *, names: Iterable[str], over: Callable[[Told], Told]
+) -> list[Row]:
     """Note what has changed: raise what is ``found``, clear what is not; return the new rows.
 
-    Only alarms of ``names`` are cleared: those that were looked at.
+    Only alarms of ``names`` are cleared: those that were looked at. ``over`` says what is told of one
+    that is.
     """
     on = {(a.name, a.thing): a for a in found}
     looked = set(names)
@@ -59,7 +62,7 @@ def update(conn: Connection, found: Iterable[Told], *, names: Iterable[str]) -> 
         known = {(r.name, r.thing): r for r in raised(conn)}
         new = [_add(conn, a, "raised") for key, a in on.items() if key not in known]
         gone = [r for key, r in known.items() if key not in on and r.name in looked]
-        return new + [_add(conn, r, "cleared") for r in gone]
+        return new + [_add(conn, over(r), "cleared") for r in gone]
 
 
 def raised(conn: Connection) -> list[Row]:

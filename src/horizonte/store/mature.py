@@ -72,17 +72,16 @@ def first_cutoffs(conn: Connection, targets: Iterable[str]) -> dict[tuple[str, s
     return {(name, version): pd.Timestamp(cutoff) for name, version, cutoff in found}
 
 
-def corrected(
+def touched(
     conn: Connection, starts: Mapping[str, pd.Timestamp], *, after: pd.Timestamp
 ) -> dict[str, pd.Timestamp]:
-    """Return per series the first instant, from its start on, that was corrected or annotated.
+    """Return per series the first instant, from its start on, that was read, corrected or annotated.
 
     Only what was recorded ``after`` an instant of the database's clock counts.
     """
     ids = sorted(starts)
     given = {"ids": ids, "starts": [starts[i] for i in ids], "after": after}
-    found = conn.execute(_CORRECTED, given).fetchall()
-    return {name: pd.Timestamp(ds) for name, ds in found if ds is not None}
+    return {name: pd.Timestamp(ds) for name, ds in conn.execute(_TOUCHED, given).fetchall()}
 
 
 _FACTS = """extract(epoch FROM s.freq::interval) AS step, s.publication_lag_seconds AS lag,
@@ -132,9 +131,13 @@ _ROWS = """
 _FIRST = """SELECT v.unique_id, r.model_version, min(v.cutoff)
     FROM vintage AS v JOIN forecast_run AS r ON r.id = v.run_id
     WHERE v.unique_id = ANY(%s) AND v.purpose IN ('live', 'shadow') GROUP BY 1, 2"""
-_CORRECTED = """SELECT t.name, least(
-        (SELECT min(o.ds) FROM observation AS o WHERE o.unique_id = t.name AND o.ds >= t.since
-            AND o.revision > 0 AND o.recorded_at > %(after)s),
-        (SELECT min(greatest(n.starts_at, t.since)) FROM annotation AS n
-            WHERE n.unique_id = t.name AND n.ends_at > t.since AND n.recorded_at > %(after)s))
-    FROM unnest(%(ids)s::text[], %(starts)s::timestamptz[]) AS t(name, since)"""
+# By when it was recorded (index observation_recorded): it costs what came, not what there is.
+_TOUCHED = """WITH target AS (
+        SELECT * FROM unnest(%(ids)s::text[], %(starts)s::timestamptz[]) AS t(unique_id, since)
+    ) SELECT unique_id, min(ds) FROM (
+        SELECT unique_id, ds FROM target JOIN observation USING (unique_id)
+        WHERE recorded_at > %(after)s AND ds >= since
+        UNION ALL
+        SELECT unique_id, greatest(starts_at, since) FROM target JOIN annotation USING (unique_id)
+        WHERE recorded_at > %(after)s AND ends_at > since) AS came
+    GROUP BY unique_id"""

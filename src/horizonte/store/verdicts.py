@@ -36,6 +36,19 @@ class Verdict:
     recorded_at: datetime
 
 
+@dataclass(frozen=True)
+class Paged:
+    """A verdict and where its pages lie."""
+
+    page: str
+    id: int
+    model_version: str
+    as_of: datetime
+    action: str
+    sentence_en: str
+    sentence_pt: str
+
+
 def add(
     conn: Connection,
     facts: Mapping[str, Any],
@@ -94,14 +107,16 @@ def listed(conn: Connection, limit: int) -> pd.DataFrame:
     )
 
 
-def reports(conn: Connection, limit: int = 400) -> list[tuple[str, str, str]]:
-    """Return (page, sentence in English, in Portuguese) of the last verdict of each page, newest first."""
-    return conn.execute(
-        """SELECT report, sentence_en, sentence_pt FROM (
-               SELECT DISTINCT ON (report) * FROM verdict WHERE report IS NOT NULL
-               ORDER BY report, id DESC) AS last ORDER BY id DESC LIMIT %s""",
-        (limit,),
-    ).fetchall()
+def pages(conn: Connection, start: str) -> list[str]:
+    """Return the pages of verdicts whose place begins with ``start``."""
+    found = conn.execute("SELECT report FROM verdict WHERE starts_with(report, %s)", (start,))
+    return [page for (page,) in found.fetchall()]
+
+
+def paged(conn: Connection, limit: int) -> list[Paged]:
+    """Return the last verdict of each page, newest first."""
+    with conn.cursor(row_factory=class_row(Paged)) as cursor:
+        return cursor.execute(_PAGED, (limit,)).fetchall()
 
 
 def instants(conn: Connection, limit: int = 10) -> list[pd.Timestamp]:
@@ -110,8 +125,17 @@ def instants(conn: Connection, limit: int = 10) -> list[pd.Timestamp]:
     return [pd.Timestamp(instant) for (instant,) in found.fetchall()]
 
 
+def last_recorded(conn: Connection) -> pd.Timestamp | None:
+    """Return when the newest verdict, on whichever model, was recorded; None before the first."""
+    row = conn.execute("SELECT recorded_at FROM verdict ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else pd.Timestamp(row[0])
+
+
 _LATEST = """SELECT * FROM verdict
     WHERE %(version)s::text IS NULL OR model_version = %(version)s ORDER BY id DESC LIMIT 1"""
+_PAGED = """SELECT report AS page, id, model_version, as_of, action, sentence_en, sentence_pt FROM (
+        SELECT DISTINCT ON (report) * FROM verdict WHERE report IS NOT NULL
+        ORDER BY report, id DESC) AS last ORDER BY id DESC LIMIT %s"""
 _KNOWN = """SELECT * FROM verdict WHERE CASE WHEN %(number)s::bigint IS NULL THEN recorded_at <= %(at)s
     ELSE id = %(number)s END ORDER BY id DESC LIMIT 1"""
 _ADD = """INSERT INTO verdict (model_version, as_of, action, triggers, brakes, sentence_en,

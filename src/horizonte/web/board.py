@@ -9,7 +9,9 @@ from typing import Any
 
 Row = Mapping[str, Any]
 CHAMPION, CHALLENGER, FORMER = "champion", "challenger", "former"
-LOST = "lost"  # a challenger that the gate refused: its folder was never published
+# Challengers whose folder was never published: the gate refused one; the other passed, and its request
+# failed, or has not come to the promotion yet.
+LOST, PASSED = "lost", "passed"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ def lines(registered: Iterable[Row], *, scores: Sequence[Row], gates: Iterable[R
         )
         for row in registered
     ]
-    made += [Line(name, LOST, None, None, None, gate) for name, gate in held.items()]
+    made += [
+        Line(name, PASSED if gate["passed"] else LOST, None, None, None, gate)
+        for name, gate in held.items()
+    ]
     return sorted(made, key=lambda line: line.rank)
 
 

@@ -25,7 +25,8 @@ HERE = "here"  # stands for the version of the last training of this work tree
 MOST_BYTES = 16 << 20  # Evidently's pages have about 4 MB
 _PLAIN = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _NAME = re.compile(
-    rf"(monitoring/{_PLAIN}|training/{_PLAIN}(/notebooks)?|gates)/{_PLAIN}\.html", re.ASCII
+    rf"(monitoring/{_PLAIN}(/[0-9]{{1,9}})?|training/{_PLAIN}(/notebooks)?|gates)/{_PLAIN}\.html",
+    re.ASCII,
 )
 
 
@@ -37,7 +38,7 @@ class Entry(NamedTuple):
 
 
 class Reports:
-    """Every page by its name, such as ``monitoring/2026-01-31/index.html``."""
+    """Every page by its name, such as ``monitoring/2026-01-31/2/index.html``."""
 
     def __init__(self, setting: Settings, root: Path | None) -> None:
         """Take the settings, and the folder of the reports on this host, if there is one."""

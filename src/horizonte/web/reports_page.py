@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from horizonte.errors import NotFound
+from horizonte.monitor import looks
+from horizonte.monitor.looks import Look
 from horizonte.store import verdicts
 from horizonte.web import pages
 from horizonte.web.language import Texts
@@ -19,7 +21,7 @@ from horizonte.web.reports import HERE, PREFIX, Entry, is_name
 
 BARE = "bare"  # in the address: the page itself instead of the frame around it
 INDEX = "monitoring/index.html"  # of all dates, which /reports is
-MOST = 100  # dates and trainings that are shown
+MOST, LOOKS = 100, 400  # trainings and looks that are shown
 ORDER = ("index", "inputs", "targets", "residuals", "quality", "drift_inputs", "drift_residuals")
 # A page of its own, without an origin: its scripts run and reach nothing of ours or of anybody's.
 POLICY = (
@@ -37,26 +39,40 @@ _SHIM = (
 _LINK = re.compile(rb'<a href="(?=[A-Za-z0-9._/-]+\.html")')
 
 
+class Said(NamedTuple):
+    """What a look came to, in the reader's language."""
+
+    verdict: int
+    version: str
+    as_of: datetime
+    sentence: str
+
+
 class Group(NamedTuple):
-    """What was written together: a date or a training, when, its sentence, its pages by file."""
+    """What was written together: a look or a training, when, what it came to, its pages by file."""
 
     name: str
     at: datetime | None
-    sentence: str | None
+    said: Said | None
     pages: Mapping[str, str]
+
+    @property
+    def look(self) -> Look:
+        """Return the look that a monitoring is."""
+        return _look(self.name)
 
 
 def show(request: Request) -> Response:
-    """Answer with every date and training, the newest first; what cannot be had is named."""
+    """Answer with every look and training, the newest first; what cannot be had is named."""
     page, state = pages.page(request), request.app.state
-    told = pages.part(lambda: state.database.read(_sentences, page.t))
+    told = pages.part(lambda: state.database.read(_said, page.t))
     away = pages.part(state.reports.away)
     entries = [*(away.value or ()), *state.reports.here()]
     return pages.html(
         page,
         "reports.html.j2",
         missing=[part.missing for part in (told, away) if part.missing],
-        monitorings=monitorings(entries, told.value or {})[:MOST],
+        monitorings=monitorings(entries, told.value or {})[:LOOKS],
         trainings=groups(entries, "training")[:MOST],
         here=HERE,
     )
@@ -80,13 +96,13 @@ def one(request: Request) -> Response:
 
 def _frame(request: Request, name: str) -> Response:
     page, state = pages.page(request), request.app.state
-    kind, group = name.removesuffix(".html").split("/")[:2]
+    kind, group = _place(name)
     away = pages.part(lambda: state.reports.away(f"{kind}/{group}"))
     entries = [*(away.value or ()), *state.reports.here()]
     known = any(entry.name == name for entry in entries)
     if not known and not away.missing:
         raise HTTPException(404)
-    told = pages.part(lambda: state.database.read(_sentences, page.t)).value or {}
+    told = pages.part(lambda: state.database.read(_said, page.t)).value or {}
     beside = [one for one in groups(entries, kind) if one.name == group]
     return pages.html(
         page,
@@ -96,7 +112,8 @@ def _frame(request: Request, name: str) -> Response:
         missing=None if known else away.missing,
         kind=kind,
         group=group,
-        sentence=told.get(group) if kind == "monitoring" else None,
+        said=told.get(group) if kind == "monitoring" else None,
+        look=_look(group),
         beside=beside[0].pages if beside else {},
         here_group=HERE,
         bare=f"/reports/{name}?{BARE}=1",
@@ -113,24 +130,43 @@ def framed(content: bytes) -> bytes:
 
 
 def groups(entries: Iterable[Entry], kind: str) -> list[Group]:
-    """Return the pages of ``kind`` by date or training, the newest first."""
+    """Return the pages of ``kind`` by look or training, the newest first."""
     found: dict[str, list[Entry]] = {}
     for entry in entries:
-        own, group = entry.name.removesuffix(".html").split("/")[:2]
+        own, group = _place(entry.name)
         if own == kind:
             found.setdefault(group, []).append(entry)
     made = [_group(name, own) for name, own in found.items()]
     return sorted(made, key=lambda one: (one.at is not None, one.at), reverse=True)
 
 
-def monitorings(entries: Iterable[Entry], told: Mapping[str, str]) -> list[Group]:
-    """Return every date, the newest first, with the sentence that ``told`` has by date."""
+def monitorings(entries: Iterable[Entry], told: Mapping[str, Said]) -> list[Group]:
+    """Return every look, the newest first, with what ``told`` has of it by the name of its folder.
+
+    A date whose looks are listed is none itself, unless a verdict has its pages there.
+    """
     known = {one.name: one for one in groups(entries, "monitoring")}
     index = "monitoring/{}/index.html"
     for name in told:
         known.setdefault(name, Group(name, None, None, {"index": index.format(name)}))
-    rows = [one._replace(sentence=told.get(name)) for name, one in known.items()]
-    return sorted(rows, key=lambda one: one.name, reverse=True)
+    listed = {one.look.date for one in known.values() if one.look.number}
+    rows = [
+        one._replace(said=told.get(name))
+        for name, one in known.items()
+        if one.look.number or name in told or name not in listed
+    ]
+    return sorted(rows, key=lambda one: one.look, reverse=True)
+
+
+def _look(group: str) -> Look:
+    date, _, number = group.partition("/")
+    return Look(date, int(number or 0))
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Return the kind of a page, and the look, training or gate that it is of."""
+    kind, *rest = name.removesuffix(".html").split("/")
+    return kind, "/".join(rest[:-1]) if kind == "monitoring" else rest[0]
 
 
 def _group(name: str, entries: Iterable[Entry]) -> Group:
@@ -140,12 +176,15 @@ def _group(name: str, entries: Iterable[Entry]) -> Group:
     return Group(name, max(one.at for one in own), None, {file: by[file] for file in order})
 
 
-def _sentences(conn: Any, t: Texts) -> dict[str, str]:
-    """Return the sentence of each date that has a page."""
-    rows = verdicts.reports(conn)
-    names = {page.removeprefix(PREFIX): (en, pt) for page, en, pt in rows}
+def _said(conn: Any, t: Texts) -> dict[str, Said]:
+    """Return what each look that has pages came to, by the name of its folder."""
     return {
-        name.split("/")[1]: t.sentence({"sentence_en": en, "sentence_pt": pt})
-        for name, (en, pt) in names.items()
-        if is_name(name)
+        look.folder: Said(
+            one.id,
+            one.model_version,
+            one.as_of,
+            t.sentence({"sentence_en": one.sentence_en, "sentence_pt": one.sentence_pt}),
+        )
+        for one in verdicts.paged(conn, LOOKS)
+        if is_name(one.page.removeprefix(PREFIX)) and (look := looks.of(one.page))
     }

@@ -18,10 +18,11 @@ from tests.integration.loop.world import HOUR, World, eventually
 from horizonte import config
 from horizonte.doctor import stored
 from horizonte.errors import ConfigFault
+from horizonte.retrain import aftermath
 from horizonte.serve import alarms as watching
 from horizonte.serve import webhook
 from horizonte.serve.recorder import Recorder
-from horizonte.store import alarms, ledger, retrainings
+from horizonte.store import alarms, gains, ledger, promotions, retrainings
 from horizonte.store.connection import Connection, connect
 
 # Evidently's own imports warn; the world's monitoring reads it.
@@ -116,6 +117,8 @@ def test_a_silent_source_is_raised_once_and_cleared(store: Connection, silent: s
     assert REGISTRY.get_sample_value("horizonte_alarm", shown) == 1
     [over] = watching.look(store, now=NOW)
     assert over.state == "cleared"
+    assert over.sentence_en == f"Over: {row.sentence_en}"
+    assert over.sentence_pt == f"Encerrado: {row.sentence_pt}"
     assert REGISTRY.get_sample_value("horizonte_alarm", shown) is None
 
 
@@ -164,6 +167,33 @@ def test_a_request_without_a_worker_is_told(store: Connection) -> None:
     assert [row.seen for row in stored.retraining(LATER, store)] == ["nothing waits"]
 
 
+def test_a_model_that_harmed_is_told_until_a_week_after_it_was_taken_back(world: World) -> None:
+    """While it serves it is called worse; taken back, both models are named, for a week."""
+    conn, worse = world.conn, f"worse than {world.version}"
+    promotions.register_model(
+        conn, worse, uri="s3://none/", card={"data_as_of": NOW.isoformat(), "series": []}
+    )
+    promoted = promotions.promote(conn, worse, "second", by="test")
+    found = {"days": 7, "gain": -0.4, "low": -0.5, "high": -0.3, "said": "harmed"}
+    gains.add(conn, promoted.id, as_of=pd.Timestamp(NOW), found=found, evidence={})
+    watching.look(conn, now=NOW)
+    assert names(conn) == [("retraining harmed", worse[:12])]
+    back = aftermath.revert_if_harmed(conn)
+    assert back is not None
+    changed = {row.name: row for row in watching.look(conn, now=back.recorded_at)}
+    assert changed["retraining harmed"].state == "cleared"
+    told = changed["retraining reverted"]
+    assert (told.state, told.thing) == ("raised", worse[:12])
+    assert f"{world.version[:12]} serves again" in told.sentence_en
+    assert f"{world.version[:12]} serve de novo" in told.sentence_pt
+    [over] = [
+        row
+        for row in watching.look(conn, now=back.recorded_at + timedelta(days=8))
+        if row.name == "retraining reverted"
+    ]
+    assert over.state == "cleared"
+
+
 def test_the_webhook_is_told_of_each_change_once(
     store: Connection, silent: str, home: Path, receiver: Receiver
 ) -> None:
@@ -179,6 +209,7 @@ def test_the_webhook_is_told_of_each_change_once(
         ("no readings", silent, "cleared"),
     ]
     assert said[0]["sentence_pt"].startswith("A fonte w")
+    assert said[1]["sentence_pt"] == f"Encerrado: {said[0]['sentence_pt']}"
     for headers, body in receiver.told:
         assert headers[webhook.SIGNATURE] == webhook.signature(body, SECRET)
     assert len({headers[webhook.DELIVERY] for headers, _ in receiver.told}) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from tests.integration.loop.world import DAY, START, World, course
 from horizonte.errors import StoreFault
 from horizonte.loop import monitor, pages
 from horizonte.loop.monitor import BY
+from horizonte.monitor import looks
 from horizonte.store import browse, evaluations, retrainings, verdicts
 from horizonte.store.connection import connect
 
@@ -177,22 +180,82 @@ def test_a_verdict_can_be_decided_again(world: World) -> None:
 
 
 def test_pages_are_in_the_bucket_with_an_index(world: World) -> None:
-    """The index of a date begins with the verdict and links pages of bounded size; all are in S3."""
+    """The index of a look begins with the verdict and links pages of bounded size; all are in S3."""
     world.live(35)
     done = world.monitor()
     date = f"{done.verdict.as_of:%Y-%m-%d}"
-    assert done.verdict.report == f"reports/monitoring/{date}/index.html"
-    folder = world.root / pages.FOLDER / date
+    assert done.verdict.report == f"reports/monitoring/{date}/1/index.html"
+    folder = world.root / pages.FOLDER / date / "1"
     index = (folder / "index.html").read_text()
     assert done.verdict.sentence_en in index
     assert done.verdict.sentence_pt in index
     linked = [n for n in ("targets.html", "residuals.html", "quality.html") if f'"{n}"' in index]
     assert "quality.html" in linked
     for name in ("index.html", *linked):
-        assert world.bucket.get(f"{pages.PREFIX}/{date}/{name}") == (folder / name).read_bytes()
-        assert (folder / name).stat().st_size < 8e6
-    whole = world.bucket.get(f"{pages.PREFIX}/index.html").decode()
+        text = (folder / name).read_text()
+        assert world.bucket.get(f"{looks.PREFIX}/{date}/1/{name}").decode() == text
+        assert len(text) < 8e6
+        assert f"Look 1 of {date}, as of 00:00 UTC, at model {world.version[:12]}" in text
+    whole = world.bucket.get(f"{looks.PREFIX}/index.html").decode()
     assert f'href="{date}/index.html"' in whole
+    assert f'href="{date}/1/index.html"' in whole
+    assert 'href="1/index.html"' in world.bucket.get(f"{looks.PREFIX}/{date}/index.html").decode()
+
+
+def test_a_second_look_of_a_date_leaves_the_first_its_pages(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each verdict keeps its own index, here and in S3; a run killed before its verdict leaves none.
+
+    Evidently's pages stay with the last look of a date and with those that asked for another model.
+    """
+    world.live(28)
+    world.live(22, shift=30.0)
+    asked = world.monitor().verdict
+    date, hour = f"{asked.as_of:%Y-%m-%d}", 52 * 24
+    world.readings(np.array([hour]), course(np.array([hour])) + 25)
+    with monkeypatch.context() as broken:
+        broken.setattr(verdicts, "add", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            world.monitor()
+    kept = world.monitor().verdict
+    world.readings(np.array([hour]), course(np.array([hour])))
+    last = world.monitor().verdict
+    assert [asked.action, kept.action, last.action] == ["retrain", "keep", "keep"]
+    found = [v.report for v in (asked, kept, last)]
+    assert found == [f"{looks.PREFIX}/{date}/{n}/index.html" for n in (1, 2, 3)]
+    for verdict in (asked, kept, last):
+        text = (world.root / "data" / str(verdict.report)).read_text()
+        assert verdict.sentence_en in text
+        assert world.bucket.get(str(verdict.report)).decode() == text
+        charts = verdict is not kept
+        assert ('href="quality.html"' in text) is charts
+        there = world.bucket.listed(str(verdict.report).removesuffix("index.html"))
+        assert any(key.endswith("quality.html") for key in there) is charts
+    whole = (world.root / pages.FOLDER / "index.html").read_text()
+    assert all(
+        f"verdict {v.id} on model {world.version[:12]}" in whole for v in (asked, kept, last)
+    )
+    listed = (world.root / pages.FOLDER / date / "index.html").read_text()
+    assert re.findall(r'href="(\d)/index.html"', listed) == ["3", "2", "1"]
+
+
+def test_pages_from_before_looks_had_folders_stay(world: World) -> None:
+    """A date whose index is the page of an older verdict keeps it; new looks are listed beside it."""
+    world.live(20)
+    first = world.monitor().verdict
+    date = f"{first.as_of:%Y-%m-%d}"
+    facts = {**vars(first), "report": f"{looks.PREFIX}/{date}/index.html"}
+    verdicts.add(world.conn, facts, drifts=[], findings=[])
+    old = world.root / pages.FOLDER / date / "index.html"
+    old.write_text("the page of an older verdict")
+    hour = 52 * 24
+    world.readings(np.array([hour]), course(np.array([hour])) + 25)
+    assert world.monitor().verdict.report == f"{looks.PREFIX}/{date}/2/index.html"
+    assert old.read_text() == "the page of an older verdict"
+    whole = (world.root / pages.FOLDER / "index.html").read_text()
+    for name in (f"{date}/index.html", f"{date}/1/index.html", f"{date}/2/index.html"):
+        assert f'href="{name}"' in whole
 
 
 def test_a_bucket_away_delays_the_pages_alone(world: World) -> None:
@@ -204,8 +267,7 @@ def test_a_bucket_away_delays_the_pages_alone(world: World) -> None:
     assert done.new
     world.bucket = away
     assert not world.monitor().new
-    key = f"{pages.PREFIX}/{done.verdict.as_of:%Y-%m-%d}/index.html"
-    assert done.verdict.sentence_en in away.get(key).decode()
+    assert done.verdict.sentence_en in away.get(str(done.verdict.report)).decode()
 
 
 def test_an_empty_target_is_not_testable(world: World) -> None:

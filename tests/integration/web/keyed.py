@@ -26,6 +26,7 @@ PIN = pd.Timestamp("2025-02-14", tz="UTC")
 MONDAY = pd.Timestamp("2025-03-03", tz="UTC")
 WEEK = pd.Timedelta(days=7)
 LOST = "c0ffee" + "0" * 58
+PASSED = "decade" + "0" * 58  # the gate, in a request that failed then
 MISTAKEN = "<b>the boiler</b> is new"
 
 
@@ -114,6 +115,8 @@ def fill(conn: Connection, champion: str, former: str) -> None:
     asked = "The model is to be trained again."
     retrainings.request(conn, "recalibrate", why=asked, by="monitor", verdict_id=number)
     retrainings.record(conn, 2, "pinned", {"as_of": "2025-02-20T00:00:00+00:00", "days": 14})
+    better = {"gain": 0.02, "low": 0.01, "high": 0.03, "days": 28}
+    gates.add(conn, champion, PASSED, passed=True, reasons=[], evidence=better, run_id=2)
     retrainings.record(conn, 2, "failed", {"why": "no bucket"})
     retrainings.record(conn, run_id, "started", {"again": 0})
     retrainings.record(conn, run_id, "trained", {"challenger": LOST})
@@ -172,7 +175,7 @@ def _verdict(champion: str) -> dict[str, Any]:
             "findings": found,
         },
         "policy": {"triggers": {"skill_decay": 0.2}},
-        "report": "reports/monitoring/2025-03-17/index.html",
+        "report": "reports/monitoring/2025-03-17/2/index.html",
     }
 
 

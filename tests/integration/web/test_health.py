@@ -67,7 +67,7 @@ def _fill(conn: Connection) -> None:
         )
         conn.execute("INSERT INTO metric_sample VALUES (%s, %s, %s, %s, %s)", sample)
     told = Alarm("no readings", "plant", "Plant is silent.", "Plant está em silêncio.")
-    alarms.update(conn, [told], names=["no readings"])
+    alarms.update(conn, [told], names=["no readings"], over=lambda one: one)
     retrainings.request(conn, "retrain", why="the test asks", by="test")
 
 

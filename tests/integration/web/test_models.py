@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import httpx
 import pytest
 from tests.integration.serve.conftest import loaded, trained, world  # noqa: F401 (fixtures)
-from tests.integration.web.keyed import LOST, Keyed, keyed, web  # noqa: F401 (fixtures)
+from tests.integration.web.keyed import LOST, PASSED, Keyed, keyed, web  # noqa: F401 (fixtures)
 
 from horizonte import config
 from horizonte.embedded import process
@@ -81,6 +81,18 @@ def test_the_leaderboard_has_the_best_first(page: Get, keyed: Keyed) -> None:  #
     assert places == sorted(places)
 
 
+def test_a_challenger_that_passed_is_not_said_to_have_lost(page: Get) -> None:
+    """Its request failed before the promotion: list and page say so in both languages."""
+    for language, state, said in (
+        ("en", "passed the gate, not promoted", "its request failed"),
+        ("pt-BR", "passou na disputa, não promovido", "o pedido falhou"),
+    ):
+        assert state in row(page(f"/models?lang={language}"), PASSED[:12])
+        text = page(f"/models/versions/{PASSED}?lang={language}")
+        assert said in text
+        assert f"/models/versions/{PASSED}/promote" not in text
+
+
 def test_a_version_shows_card_lineage_and_scores(page: Get, keyed: Keyed) -> None:  # noqa: F811
     """Its first digits open it: what it was made for, how each series fared, who it met and replaced."""
     text = plain(page(f"/models/versions/{keyed.champion[:12]}"))
@@ -96,7 +108,7 @@ def test_a_version_shows_card_lineage_and_scores(page: Get, keyed: Keyed) -> Non
 
 def test_a_verdict_tells_its_evidence_in_the_readers_language(page: Get) -> None:
     """The sentence of the ledger, what asked and held, and the figures behind it; in both languages."""
-    assert 'href="/reports/monitoring/2025-03-17/index.html"' in page("/models/verdicts/1")
+    assert 'href="/reports/monitoring/2025-03-17/2/index.html"' in page("/models/verdicts/1")
     text = plain(page("/models/verdicts/1"))
     assert "The model is to be trained again." in text
     assert "skill lost: site/a" in text

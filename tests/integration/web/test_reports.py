@@ -18,12 +18,12 @@ from horizonte.store.connection import connect
 from horizonte.web.reports import MOST_BYTES
 
 Get = Callable[..., str]
-DATES = ("2026-01-13", "2026-01-14")
+DATES = ("2026-01-12/9", "2026-01-12/10", "2026-01-13", "2026-01-14")  # with a look, or without
 PAGE = b'<html><head><title>r</title></head><body><a href="inputs.html">inputs</a></body></html>'
 
 
 def verdict(day: str) -> dict[str, Any]:
-    """The columns of a verdict of ``day``, whose sentences name it."""
+    """The columns of a verdict of ``day`` (or a look of one), whose sentences name it."""
     return {
         "model_version": "m" * 64,
         "as_of": END,
@@ -49,6 +49,7 @@ def web(
             verdicts.add(conn, verdict(day), drifts=[], findings=[])
     away = Bucket.of(bucket)
     names = [f"monitoring/{day}/{page}.html" for day in DATES for page in ("index", "inputs")]
+    names.append("monitoring/2026-01-12/index.html")  # the list of its looks
     for name in (*names, f"training/{'a' * 64}/notebooks/train.html"):
         away.put(f"reports/{name}", PAGE, "text/html")
     away.put("reports/monitoring/2026-01-14/quality.html", b"x" * (MOST_BYTES + 1), "text/html")
@@ -67,11 +68,29 @@ def test_the_newest_monitoring_comes_first_with_its_sentence(page: Get) -> None:
     """In the reader's language, above the pages that were written of it."""
     english, portuguese = page("/reports"), page("/reports?lang=pt-BR")
     said = re.findall(r"All was well on (\S+)\.", english)
-    assert said == sorted(DATES, reverse=True)
+    assert said == list(reversed(DATES))
     assert re.findall(r"Tudo bem em (\S+)\.", portuguese) == said
     assert "14 de janeiro de 2026" in portuguese
-    assert f'href="/reports/monitoring/{DATES[1]}/inputs.html"' in english
+    assert f'href="/reports/monitoring/{DATES[-1]}/inputs.html"' in english
     assert "residuals.html" not in english  # nobody wrote one
+
+
+def test_looks_of_a_date_have_pages_and_verdicts_of_their_own(page: Get, web: httpx.Client) -> None:
+    """Each is named, with its sentence and a link to its verdict; the list of the date is no look."""
+    both = page("/reports")
+    for number, other in ((9, 10), (10, 9)):
+        path = f"/reports/monitoring/2026-01-12/{number}/index.html"
+        assert f'href="{path}"' in both
+        text = page(path)
+        assert f"look {number}" in text
+        assert f"All was well on 2026-01-12/{number}." in text
+        assert f"All was well on 2026-01-12/{other}." not in text
+        assert f'href="/reports/monitoring/2026-01-12/{number}/inputs.html"' in text
+        assert re.search(r'href="/models/verdicts/\d+">Verdict', text)
+    assert "exame 10" in page(path + "?lang=pt-BR")
+    listed = "/reports/monitoring/2026-01-12/index.html"
+    assert f'href="{listed}"' not in both
+    assert web.get(listed).status_code == 200
 
 
 def test_trainings_of_this_host_and_of_the_bucket(page: Get, web: httpx.Client) -> None:
@@ -85,13 +104,13 @@ def test_trainings_of_this_host_and_of_the_bucket(page: Get, web: httpx.Client) 
 
 def test_a_report_is_shown_in_a_sandbox(page: Get, web: httpx.Client) -> None:
     """Frame and answer both forbid it an origin and the network; its links open framed pages."""
-    path = f"/reports/monitoring/{DATES[1]}/index.html"
+    path = f"/reports/monitoring/{DATES[-1]}/index.html"
     text = page(path)
     frame = re.search(r"<iframe[^>]*>", text)
     assert frame
     assert 'sandbox="allow-scripts allow-top-navigation-by-user-activation"' in frame[0]
     assert f'src="{path}?bare=1"' in frame[0]
-    assert f"All was well on {DATES[1]}." in text
+    assert f"All was well on {DATES[-1]}." in text
     bare = web.get(path, params={"bare": "1"})
     policy = bare.headers["content-security-policy"]
     assert policy.startswith("sandbox allow-scripts")
@@ -128,7 +147,7 @@ def test_no_other_file_is_a_report(web: httpx.Client, name: str) -> None:
 
 def test_a_huge_page_is_not_shown(web: httpx.Client) -> None:
     """One beyond the bound is refused rather than read into memory."""
-    path = f"/reports/monitoring/{DATES[1]}/quality.html"
+    path = f"/reports/monitoring/{DATES[-1]}/quality.html"
     assert web.get(path, params={"bare": "1"}).status_code == 404
 
 

@@ -33,6 +33,23 @@ def test_a_source_is_silent_by_its_own_history(given: Feed, *, silent: bool) -> 
     assert bool(absence.readings([given], now=NOW)) is silent
 
 
+def test_silence_of_minutes_is_told_in_minutes() -> None:
+    """A source on a grid of a minute is silent after three, and says so."""
+    [found] = absence.readings([feed(4 / 60, 5 / 60, 6 / 60, step=1 / 60)], now=NOW)
+    assert found.sentence_en == "Source mast has brought no readings for 4 minutes."
+    assert found.sentence_pt == "A fonte mast não traz leituras há 4 minutos."
+
+
+def test_a_reversion_is_told_for_a_week() -> None:
+    """Both models are named; on the eighth day it is known."""
+    [found] = absence.reverted("b" * 64, "a" * 64, ago=7 * DAY)
+    assert found.key == ("retraining reverted", "b" * 12)
+    assert found.sentence_en == (
+        f"Model {'b' * 12} forecast worse than {'a' * 12} and was taken back: {'a' * 12} serves again."
+    )
+    assert not absence.reverted("b" * 64, "a" * 64, ago=7.01 * DAY)
+
+
 def test_monitoring_is_missed_after_two_of_its_intervals_and_a_day() -> None:
     """An hourly one after a day, a weekly one after two weeks, on the clock that it goes by."""
     hourly = [NOW - n * HOUR for n in range(25, 30)]

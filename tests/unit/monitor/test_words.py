@@ -49,8 +49,29 @@ def test_numbers_follow_the_language() -> None:
     """Portuguese has a decimal comma."""
     assert words.number(1.25, "en", places=2) == "1.25"
     assert words.number(1.25, "pt-BR", places=2) == "1,25"
-    assert words.span(3600 * 5, "pt-BR") == "5 horas"
-    assert words.span(3600 * 72, "en") == "3 days"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "portuguese"),
+    [
+        (1, "1 second", "1 segundo"),
+        (60, "60 seconds", "60 segundos"),
+        (120, "2 minutes", "2 minutos"),
+        (3600, "60 minutes", "60 minutos"),
+        (7165, "119 minutes", "119 minutos"),
+        (7175, "2 hours", "2 horas"),
+        (3600 * 5, "5 hours", "5 horas"),
+        (3600 * 47.4, "47 hours", "47 horas"),
+        (3600 * 47.6, "2 days", "2 dias"),
+        (3600 * 72, "3 days", "3 dias"),
+    ],
+)
+def test_a_length_of_time_is_told_in_its_unit(
+    seconds: float, english: str, portuguese: str
+) -> None:
+    """The longest unit that there are two of; one second is singular."""
+    assert words.span(seconds, "en") == english
+    assert words.span(seconds, "pt-BR") == portuguese
 
 
 def test_a_factor_is_told_where_it_is_known() -> None:

@@ -15,6 +15,10 @@ def row(version: str, **facts: Any) -> dict[str, Any]:
     return plain | {"sha256": version} | facts
 
 
+def gate(challenger: str, number: int, *, passed: bool) -> dict[str, Any]:
+    return {"challenger": challenger, "id": number, "passed": passed}
+
+
 def live(version: str, mase: float, naive: float, rows: int = 10) -> dict[str, Any]:
     facts = {"mase": mase, "naive_mase": naive, "coverage_80": 0.8, "rows": rows}
     return facts | {"model_version": version, "starts_at": NOW, "ends_at": NOW}
@@ -29,7 +33,7 @@ def test_the_best_comes_first_and_the_unknown_last() -> None:
         row("worse than naive", last_promoted_at=NOW),
     ]
     scores = [live("good", 0.5, 1.0), live("worse than naive", 1.2, 1.0)]
-    gates = [{"challenger": "lost", "id": 2}, {"challenger": "lost", "id": 1}]
+    gates = [gate("lost", 2, passed=False), gate("lost", 1, passed=False)]
     found = board.lines(registered, scores=scores, gates=gates)
     assert [(line.version, line.state) for line in found] == [
         ("good", "champion"),
@@ -38,7 +42,23 @@ def test_the_best_comes_first_and_the_unknown_last() -> None:
         ("unscored", "challenger"),
         ("lost", "lost"),
     ]
-    assert found[-1].gate == {"challenger": "lost", "id": 2}
+    assert found[-1].gate == gates[0]
+
+
+def test_a_challenger_that_passed_and_was_not_promoted_did_not_lose() -> None:
+    """Of those that were never published the newest gate says which; registered ones are what they are."""
+    gates = [
+        gate("passed", 4, passed=True),
+        gate("refused at last", 3, passed=False),
+        gate("refused at last", 2, passed=True),
+        gate("registered", 1, passed=True),
+    ]
+    found = board.lines([row("registered")], scores=[], gates=gates)
+    assert {line.version: line.state for line in found} == {
+        "registered": "challenger",
+        "passed": "passed",
+        "refused at last": "lost",
+    }
 
 
 def test_every_series_weighs_the_same() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from horizonte.web.reports import Entry, is_name
-from horizonte.web.reports_page import framed, groups, monitorings
+from horizonte.web.reports_page import Said, framed, groups, monitorings
 
 AT = datetime(2026, 1, 14, tzinfo=UTC)
 
@@ -16,6 +16,9 @@ AT = datetime(2026, 1, 14, tzinfo=UTC)
     ("name", "known"),
     [
         ("monitoring/2026-01-14/index.html", True),
+        ("monitoring/2026-01-14/12/index.html", True),
+        ("monitoring/2026-01-14/x/index.html", False),
+        ("monitoring/2026-01-14/1/2/index.html", False),
         ("training/here/notebooks/train.html", True),
         ("gates/2026-01-14-34e569a7bb04.html", True),
         ("monitoring/index.html", False),
@@ -48,16 +51,29 @@ def test_a_page_without_a_head_is_framed_too() -> None:
     assert framed(b"<p>x").startswith(b"<script>")
 
 
-def test_dates_without_pages_keep_their_sentence() -> None:
-    """With the bucket away, what the database says of a date is listed, and its summary is linked."""
+def said(number: int) -> Said:
+    """What verdict ``number`` came to."""
+    return Said(number, "m", AT, f"verdict {number}")
+
+
+def test_looks_without_pages_keep_their_sentence() -> None:
+    """With the bucket away, what the database says of a look is listed, and its summary is linked."""
     entries = [Entry("monitoring/2026-01-13/inputs.html", AT)]
-    found = monitorings(entries, {"2026-01-14": "well", "2026-01-13": "ill"})
-    assert [(one.name, one.sentence) for one in found] == [
-        ("2026-01-14", "well"),
-        ("2026-01-13", "ill"),
+    found = monitorings(entries, {"2026-01-14/1": said(2), "2026-01-13": said(1)})
+    assert [(one.name, one.said) for one in found] == [
+        ("2026-01-14/1", said(2)),
+        ("2026-01-13", said(1)),
     ]
-    assert found[0].pages == {"index": "monitoring/2026-01-14/index.html"}
+    assert found[0].pages == {"index": "monitoring/2026-01-14/1/index.html"}
     assert found[1].pages == {"inputs": "monitoring/2026-01-13/inputs.html"}
+
+
+def test_looks_of_a_date_stand_by_number() -> None:
+    """Ten comes before nine; the list of a date is no look, the page of one from before is."""
+    names = ("2026-01-14/9", "2026-01-14/10", "2026-01-14", "2026-01-13/1", "2026-01-13")
+    entries = [Entry(f"monitoring/{name}/index.html", AT) for name in names]
+    found = [one.name for one in monitorings(entries, {"2026-01-13": said(1)})]
+    assert found == ["2026-01-14/10", "2026-01-14/9", "2026-01-13/1", "2026-01-13"]
 
 
 def test_pages_of_a_training_stand_in_their_order() -> None:
