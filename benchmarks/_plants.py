@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from horizonte import params
+from horizonte.monitor import units
 from horizonte.monitor.days import Days, days
 from horizonte.prepare.clean import clean
 
@@ -162,8 +163,10 @@ def _phase(spot: Spot, rng: np.random.Generator) -> float:
 
 
 def _unit(spot: Spot, rng: np.random.Generator) -> float:
-    kind = int(rng.integers(len(FACTORS) + 1))
-    times, plus = (FACTORS[kind], 0.0) if kind < len(FACTORS) else AFFINE
+    unit = str(spot.base.meta["unit"])  # what readings in it may be mistaken for
+    kinds = [(f, 0.0) for f in FACTORS if np.isclose(units.factors(unit), f).any()]
+    kinds += [AFFINE] if units.warm(unit) else []
+    times, plus = kinds[int(rng.integers(len(kinds)))]
     spot.y[spot.at :] = spot.y[spot.at :] * times + plus
     return times
 

@@ -49,7 +49,7 @@ def converted(
         units.factor(after / before, unit=unit, unsure=relative, slope=slope) if before else None
     )
     turned = (times, 0.0) if times is not None else None
-    turned = turned or units.affine(before, after, unsure=float(unsure), slope=slope)
+    turned = turned or units.affine(before, after, unit=unit, unsure=float(unsure), slope=slope)
     if turned is None:
         return None
     told = expected[:, None] + _offsets(days, profile)

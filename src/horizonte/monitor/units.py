@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 
 FAR = (100.0, 1000.0, 1e6, 10.0, 60.0, 3600.0, 24.0)  # and their inverses
-NEAR = (3.6, 2.236936)  # kWh and MJ, m/s and km/h; m/s and mph
-OF = {  # further ones, of what is measured in these
-    "m/s": (1.943844, 3.28084),
-    "km/h": (1.609344, 1.852),
-    "mph": (1.609344,),
+JOULE, MILE = 3.6, 2.236936  # kWh and MJ, also m/s and km/h; m/s and mph
+ENERGY = ("wh", "kwh", "mwh", "gwh", "j", "kj", "mj", "gj", "tj", "w", "kw", "mw", "gw")
+# Near ones, of what is measured in these alone: a quiet week of visitors is no change to km/h.
+OF = {
+    **dict.fromkeys(("", "1"), (JOULE, MILE)),  # whatever it may be
+    **dict.fromkeys(ENERGY, (JOULE,)),
+    "m/s": (JOULE, MILE, 1.943844, 3.28084),
+    "km/h": (JOULE, MILE, 1.609344, 1.852),
+    "mph": (JOULE, MILE, 1.609344),
     "kn": (1.943844, 1.852),
     "m": (3.28084,),
     "ft": (3.28084,),
@@ -19,6 +23,7 @@ OF = {  # further ones, of what is measured in these
     "hpa": (1.333224, 6.894757),
 }
 AFFINE = ((1.8, 32.0), (1 / 1.8, -32 / 1.8), (1.0, 273.15), (1.0, -273.15))  # °C, °F, K
+HEAT = ("", "1", "degc", "degf", "°c", "°f", "c", "f", "k", "celsius", "fahrenheit", "kelvin")
 Slope = tuple[float, float]
 WIDE, TIGHT = 0.2, 0.12  # furthest in logarithms from a far and from a near factor
 BOTH = 0.25  # furthest of the slope from the factor, as a share
@@ -32,7 +37,7 @@ def factor(ratio: float, *, unit: str, unsure: float, slope: Slope | None) -> fl
     """
     if not ratio > 0:
         return None
-    found = [f for f in _factors(unit) if _far(ratio, f) <= _tolerance(f, unsure)]
+    found = [f for f in factors(unit) if _far(ratio, f) <= _tolerance(f, unsure)]
     if not found:
         return None
     best = min(found, key=lambda f: _far(ratio, f))
@@ -40,21 +45,31 @@ def factor(ratio: float, *, unit: str, unsure: float, slope: Slope | None) -> fl
 
 
 def affine(
-    before: float, after: float, *, unsure: float, slope: Slope | None
+    before: float, after: float, *, unit: str, unsure: float, slope: Slope | None
 ) -> tuple[float, float] | None:
     """Return (factor, offset) of the change of temperature units that explains the levels."""
-    for times, plus in AFFINE:
+    for times, plus in AFFINE if warm(unit) else ():
         told = times * before + plus
         step = abs(told - before)
-        near = abs(after - told) <= max(0.04 * step, 2.0 * unsure * times)
+        near = abs(after - told) <= max(0.04 * step, 2.5 * unsure * times)
         if near and step > 8 * unsure and _alike(slope, times):
             return times, plus
     return None
 
 
-def _factors(unit: str) -> list[float]:
-    known = (*FAR, *NEAR, *OF.get(unit.strip().lower(), ()))
+def factors(unit: str) -> list[float]:
+    """Return the factors to and from what a reading in ``unit`` may be mistaken for."""
+    known = (*FAR, *OF.get(_plain(unit), ()))
     return [*known, *(1 / f for f in known)]
+
+
+def _plain(unit: str) -> str:
+    return unit.strip().lower()
+
+
+def warm(unit: str) -> bool:
+    """Return whether ``unit`` may be one of temperature."""
+    return _plain(unit) in HEAT
 
 
 def _tolerance(factor: float, unsure: float) -> float:

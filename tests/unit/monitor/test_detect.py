@@ -93,7 +93,8 @@ CHANGES: list[tuple[str, Change, str]] = [
 @pytest.mark.parametrize(("freq", "change", "name"), CHANGES)
 def test_each_change_by_its_name(freq: str, change: Change, name: str) -> None:
     """A change that is there is found, once, and named; hourly and daily series alike."""
-    found = look(prepared(change(made(800, freq=freq))), freq=freq)
+    unit = "degC" if change is _fahrenheit else "MW"
+    found = look(prepared(change(made(800, freq=freq))), freq=freq, unit=unit)
     assert [f.name for f in found] == [name]
     assert found[0].name in NAMES
 
@@ -167,6 +168,7 @@ def test_a_refused_change_of_unit_is_seen() -> None:
 
 
 UNITS = {"thousand": (1000.0, 0.0), "joule": (3.6, 0.0), "fahrenheit": (1.8, 32.0)}
+OF = {"thousand": "people", "joule": "MW", "fahrenheit": "degC"}
 
 
 @pytest.mark.parametrize("hours", [14, 47, 250])
@@ -175,7 +177,7 @@ def test_a_change_of_unit_is_known_to_the_hour(unit: str, hours: int) -> None:
     """Whatever the hour of the day at which another unit began, it is the one that is told."""
     y, (factor, offset) = made(800), UNITS[unit]
     since = y.index[-1] - pd.Timedelta(hours=hours)
-    (found,) = look(prepared(y.where(y.index < since, factor * y + offset)))
+    (found,) = look(prepared(y.where(y.index < since, factor * y + offset)), unit=OF[unit])
     assert (found.name, found.size) == ("unit change", pytest.approx(factor))
     assert abs(found.since - since) <= pd.Timedelta(hours=0 if unit == "thousand" else 3)
 
