@@ -24,7 +24,7 @@ import _knowing
 import _plants
 from _plants import Planted
 from horizonte.monitor import faults, tracks
-from horizonte.monitor.findings import NAMES
+from horizonte.monitor.findings import NAMES, UNNAMED
 from horizonte.monitor.watched import SHARES, Watched, watch
 
 RATE, PATIENCE, YEARS = 0.5, 180, 5
@@ -44,7 +44,7 @@ class Outcome:
     size: float
     named: str
     later: str  # the name a week after the first
-    days: int | None
+    days: int | None  # until something was told, by name or without
     knowing: int | None
     early: bool  # something was told on the day before
 
@@ -99,9 +99,10 @@ def run(planted: Planted, kind: str, *, cells: int) -> Outcome:
     days = None
     for after in range(1, PATIENCE + 1):
         told = looker.at(day + after)
-        if told != NOTHING:
-            named, days = told, after
-            later = looker.at(day + after + 7)
+        if told != NOTHING and days is None:
+            days = after
+        if told not in (NOTHING, UNNAMED):
+            named, later = told, looker.at(day + after + 7)
             break
     knowing = _knowing.delay(planted, rate=RATE, cells=cells) if planted.noise is not None else None
     return Outcome(

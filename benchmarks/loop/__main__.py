@@ -22,6 +22,7 @@ from benchmarks.loop.ours import Loop
 from benchmarks.loop.players import DAY, Player
 
 from horizonte import policy as policies
+from horizonte.monitor.findings import UNNAMED
 
 ROOT = Path(__file__).parents[2]
 AFTER = 260  # days of play
@@ -84,7 +85,7 @@ def _told(played: Played, world: worlds.World, first: pd.Timestamp) -> dict[str,
     )
     unit = world.size if world.kind == "unit change" else 1.0
     error = (rows["mean"] - rows["y"]).abs() / np.where(foreign, unit, 1.0)  # in the series' own
-    after = [(when, name) for when, name in played.named if when > at]
+    after = [(when, name) for when, name in played.named if when > at and name != UNNAMED]
     right = [when for when, name in after if name == world.kind]
     better = [when for when in played.promoted if when > at]
     return {

@@ -20,7 +20,7 @@ from horizonte.model.forecaster import Forecaster
 from horizonte.monitor import decision, weeks
 from horizonte.monitor.courses import learnable
 from horizonte.monitor.evidence import Evidence, Named
-from horizonte.monitor.findings import UNIT
+from horizonte.monitor.findings import UNIT, UNNAMED
 from horizonte.monitor.triggers import AGE
 from horizonte.policy import Policy
 from horizonte.prepare.comparable import misread
@@ -131,8 +131,10 @@ class Loop:
         return weigh.evidence(standing, rows, seen, statuses=statuses, asked=asked, courses=courses)
 
     def _note(self, evidence: Evidence, decided: decision.Decision, moment: Moment) -> None:
-        fired = {*decided.triggers, *(f.name for f in evidence.findings)} - {AGE}  # due, no alarm
-        if fired - self.firing:
+        found = {f.name for f in evidence.findings}
+        fired = {*decided.triggers, *found} - {AGE}  # due, no alarm
+        new = fired - self.firing
+        if new - found if UNNAMED in self.firing else new:  # a name that follows is the same alarm
             moment.played.alarms.append(moment.now)
         self.firing, self.before = frozenset(fired), evidence
 

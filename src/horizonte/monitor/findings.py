@@ -17,6 +17,7 @@ MISSING, STUCK, UNIT, LEVEL, TREND, VARIANCE, PHASE, DECAY = NAMES = (
     "phase shift",
     "slow decay",
 )
+UNNAMED = "unnamed change"  # two names explain it nearly alike: which it is follows
 MENDED = (MISSING, STUCK, UNIT)  # at the source: no model learns them
 COURSE = (PHASE, LEVEL)  # another course: fits that are told of it learn it in days
 LASTING = pd.Timedelta(days=28)  # within which a course is the same, seen to begin later

@@ -172,7 +172,7 @@ def daily(days: Days, found: profile.Profile) -> Reals:
 def noise(days: Days, found: profile.Profile, base: Track) -> Track | None:
     """Return the track of how large the new part of a day (or of its cells) is."""
     if days.cells < MANY:
-        return track("noise", np.cbrt(_unfitted(base, days.learnt) ** 2), days)
+        return track("noise", np.cbrt(unfitted(base, days.learnt) ** 2), days)
     end, _ = reference(len(days))
     new = np.abs(profile.fresh(found.rest, profile.carry(found.rest, end)))
     count = np.isfinite(new).sum(axis=1)
@@ -185,7 +185,7 @@ def noise(days: Days, found: profile.Profile, base: Track) -> Track | None:
     return track("noise", np.log(mean, out=np.full(len(days), np.nan), where=known), days)
 
 
-def _unfitted(base: Track, learnt: int) -> Reals:
+def unfitted(base: Track, learnt: int) -> Reals:
     """Return what is new each day, as large as if days after ``learnt`` had not been fitted to.
 
     Where they say most of what they are held against, nothing is known.

@@ -139,6 +139,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "the forecasts of {thing} have grown worse since {since}",
         "as previsões de {thing} pioram desde {since}",
     ),
+    "unnamed change": (
+        "something about {thing} has changed since {since}, and a few days more will say what",
+        "algo mudou em {thing} desde {since}, e mais alguns dias dirão o quê",
+    ),
     "factor": (" (times {value})", " (vezes {value})"),
     # what raises an alarm
     "no forecast": (

@@ -13,7 +13,7 @@ from tests.unit.monitor.made import made, prepared
 from horizonte.contracts import SERIES
 from horizonte.ingest.notes import OPEN
 from horizonte.monitor.detect import detect
-from horizonte.monitor.findings import NAMES, Found
+from horizonte.monitor.findings import NAMES, UNNAMED, Found
 from horizonte.params import Rules
 from horizonte.policy import Monitor
 from horizonte.prepare.clean import clean
@@ -256,7 +256,10 @@ POOR: dict[str, pd.DataFrame] = {
 @pytest.mark.parametrize("what", POOR)
 def test_poor_data_never_raises(what: str, freq: str) -> None:
     """Whatever the rows, there is an answer of known names."""
-    assert {f.name for f in look(POOR[what], freq=freq, now=made(500).index[-1])} <= set(NAMES)
+    assert {f.name for f in look(POOR[what], freq=freq, now=made(500).index[-1])} <= {
+        *NAMES,
+        UNNAMED,
+    }
 
 
 @pytest.mark.parametrize("seed", range(4))
