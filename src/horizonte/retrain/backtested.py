@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from horizonte.contracts import BACKTEST
-from horizonte.errors import DataFault, NotFound, StoreFault
+from horizonte.errors import DataFault, Fault, NotFound
 from horizonte.model.ensemble import NAME
 from horizonte.pipeline import files
 from horizonte.serve.bucket import Bucket
@@ -50,7 +50,7 @@ def read(
 ) -> pd.DataFrame:
     """Return what the model of ``card`` forecast in its backtest beside what came, from the cache or ``bucket``.
 
-    Columns ``COLUMNS``; empty for a version without one, or while the bucket does not answer. New
+    Columns ``COLUMNS``; empty for a version without one, or while there is no bucket that answers. New
     intervals change no forecast: a recalibrated version has the backtest of what was trained.
     """
     again = card.get("recalibrated") or {}
@@ -61,7 +61,7 @@ def read(
             content = bucket().get(_key(trained))
         except NotFound:
             return NONE
-        except StoreFault as why:
+        except Fault as why:
             logger.warning("without the backtest of model %s: %s", trained[:12], why)
             return NONE
         cached.parent.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,11 @@ from tests.integration.loop.world import DAY, HOUR, SPREAD, START, World, course
 
 from horizonte.config import settings
 from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS
+from horizonte.embedded.endpoints import Endpoints
+from horizonte.loop import monitor
 from horizonte.pipeline import files
 from horizonte.retrain import backtested
+from horizonte.serve.bucket import Bucket
 
 pytestmark = [pytest.mark.filterwarnings("ignore")]  # Evidently warns as it is imported
 DAYS = 420
@@ -81,3 +84,13 @@ def test_a_folder_from_elsewhere_has_none(world: World, tmp_path: Path) -> None:
     """Neither one that lies alone, nor one beside which the pipeline left nothing."""
     assert not backtested.keep(world.bucket, tmp_path / "model", "x")
     assert not backtested.keep(world.bucket, tmp_path / files.MODEL, "x")
+
+
+def test_without_any_bucket_a_verdict_is_still_reached(world: World) -> None:
+    """Where S3 was never started nor set there is no backtest, and no page in the bucket: both are said."""
+
+    def none() -> Bucket:
+        return Bucket.of(Endpoints(None, None).s3)
+
+    world.live(1)
+    assert monitor.run(world.conn, root=world.root, bucket=none).new
