@@ -18,6 +18,7 @@ from horizonte.contracts import BACKTEST
 from horizonte.errors import DataFault, Fault, NotFound
 from horizonte.model.ensemble import NAME
 from horizonte.pipeline import files
+from horizonte.prepare.comparable import misread
 from horizonte.serve.bucket import Bucket
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,25 @@ def read(
         part.write_bytes(content)
         part.replace(cached)
     return pd.read_parquet(io.BytesIO(cached.read_bytes()))
+
+
+def anew(
+    before: pd.DataFrame, values: pd.DataFrame, noted: pd.DataFrame, *, series: pd.DataFrame
+) -> pd.DataFrame:
+    """Return ``before`` (COLUMNS) held against what is known now, without what was ``misread``.
+
+    What was noted or corrected since the training counts here as it does of live forecasts. ``values``
+    (PREPARED) are as known now, ``noted`` (ANNOTATION) in force, ``series`` SERIES. What ``values`` do not
+    reach back to stays, and so does a ``y`` that the training took for none.
+    """
+    if before.empty:
+        return before
+    kept = before[~misread(before, noted, series=series)]
+    known = values.loc[values["ds"] >= kept["ds"].min(), ["unique_id", "ds", "y", "quality"]]
+    both = kept.merge(known, on=["unique_id", "ds"], how="left", suffixes=("", "_now"))
+    now = both["y_now"].where(both["quality"] == "ok")
+    now = now.where(both["quality"].notna(), both["y"])
+    return both.assign(y=now.where(both["y"].notna()))[COLUMNS]
 
 
 def _key(version: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.integration.loop.world import DAY, HOUR, SPREAD, START, World, course
+from tests.integration.loop.world import DAY, HOUR, RULES, SPREAD, START, World, course
 
 from horizonte.config import settings
 from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS
@@ -16,6 +16,7 @@ from horizonte.loop import monitor
 from horizonte.pipeline import files
 from horizonte.retrain import backtested
 from horizonte.serve.bucket import Bucket
+from horizonte.store import annotations, prepared
 
 pytestmark = [pytest.mark.filterwarnings("ignore")]  # Evidently warns as it is imported
 DAYS = 420
@@ -55,6 +56,29 @@ def test_drift_of_errors_is_told_after_a_month(
     assert backtested.keep(world.bucket, trained(tmp_path / "trained", world), world.version)
     world.live(28, shift=shift)
     assert statuses(world) == [status]
+
+
+def test_what_was_misread_before_it_served_is_no_measure(world: World, tmp_path: Path) -> None:
+    """Ten days of another unit, noted after the training, hide no drift of the errors after them.
+
+    Nor do forecasts of the days before, that were held against readings in that unit.
+    """
+    starts, ends = START - 33.5 * DAY, START - 23.5 * DAY
+    folder = trained(tmp_path / "trained", world)
+    rows = BACKTEST.read(folder.parents[2] / files.BACKTEST)
+    wrong = rows["ds"].between(starts, ends, inclusive="left")
+    came = rows.assign(y=rows["y"].where(~wrong, 1000 * rows["y"]))
+    BACKTEST.write(came, folder.parents[2] / files.BACKTEST)
+    numbers = ((rows["ds"] - START) // HOUR).to_numpy()
+    world.readings(numbers, came["y"].to_numpy())
+    note = {"starts_at": starts, "ends_at": ends, "kind": "unit_changed", "note": ""}
+    note |= {"unique_id": world.name, "factor": 0.001, "offset": 0.0}
+    note |= {"available_at": START, "withdrawn": False}
+    annotations.add(world.conn, pd.DataFrame([note]))
+    prepared.follow(world.conn, RULES, [world.name])
+    assert backtested.keep(world.bucket, folder, world.version)
+    world.live(28, shift=12.0)
+    assert statuses(world) == ["drift"]
 
 
 def test_without_a_backtest_months_must_pass(world: World) -> None:
