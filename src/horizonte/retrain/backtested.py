@@ -51,25 +51,29 @@ def read(
 ) -> pd.DataFrame:
     """Return what the model of ``card`` forecast in its backtest beside what came, from the cache or ``bucket``.
 
-    Columns ``COLUMNS``; empty for a version without one, or while there is no bucket that answers. New
-    intervals change no forecast: a recalibrated version has the backtest of what was trained.
+    Columns ``COLUMNS``; empty for a version without one that can be read, or while there is no bucket that
+    answers. New intervals change no forecast: a recalibrated version has the backtest of what was trained.
     """
     again = card.get("recalibrated") or {}
     trained = str(again.get("trained") or again.get("from") or version)
     cached = home / PREFIX / f"{trained}.parquet"
-    if not cached.is_file():
-        try:
-            content = bucket().get(_key(trained))
-        except NotFound:
-            return NONE
-        except Fault as why:
-            logger.warning("without the backtest of model %s: %s", trained[:12], why)
-            return NONE
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        part = cached.with_suffix(".part")
-        part.write_bytes(content)
-        part.replace(cached)
-    return pd.read_parquet(io.BytesIO(cached.read_bytes()))
+    try:
+        return pd.read_parquet(io.BytesIO(cached.read_bytes()))
+    except (OSError, ValueError):  # not there, or half of it
+        pass
+    try:
+        content = bucket().get(_key(trained))
+        found = pd.read_parquet(io.BytesIO(content))
+    except NotFound:
+        return NONE
+    except (Fault, OSError, ValueError) as why:
+        logger.warning("without the backtest of model %s: %s", trained[:12], why)
+        return NONE
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    part = cached.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(cached)
+    return found
 
 
 def anew(

@@ -118,3 +118,16 @@ def test_without_any_bucket_a_verdict_is_still_reached(world: World) -> None:
 
     world.live(1)
     assert monitor.run(world.conn, root=world.root, bucket=none).new
+
+
+def test_a_damaged_copy_is_fetched_again(world: World, tmp_path: Path) -> None:
+    """A host that lost power leaves half a file; one in the bucket that cannot be read is as none."""
+    home, name = settings().home_folder(), f"damaged {world.name}".replace("/", " ")
+    backtested.keep(world.bucket, trained(tmp_path, world), name)
+    copy = home / backtested.PREFIX / f"{name}.parquet"
+    for left in (b"", b"PAR1 and then nothing"):
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(left)
+        assert len(backtested.read(name, {}, home=home, bucket=lambda: world.bucket)) == 24 * DAYS
+    world.bucket.put_once(f"{backtested.PREFIX}/{name} too.parquet", b"no such thing")
+    assert backtested.read(f"{name} too", {}, home=home, bucket=lambda: world.bucket).empty
