@@ -11,10 +11,12 @@ from tests.integration.loop.world import DAY, HOUR, RULES, SPREAD, START, World,
 
 from horizonte.config import settings
 from horizonte.contracts import BACKTEST, QUANTILE_COLUMNS
-from horizonte.embedded.endpoints import Endpoints
+from horizonte.embedded.endpoints import Endpoints, S3Settings
 from horizonte.loop import monitor
 from horizonte.pipeline import files
+from horizonte.report import card
 from horizonte.retrain import backtested
+from horizonte.retrain.publish import publish
 from horizonte.serve.bucket import Bucket
 from horizonte.store import annotations, prepared
 
@@ -131,3 +133,15 @@ def test_a_damaged_copy_is_fetched_again(world: World, tmp_path: Path) -> None:
         assert len(backtested.read(name, {}, home=home, bucket=lambda: world.bucket)) == 24 * DAYS
     world.bucket.put_once(f"{backtested.PREFIX}/{name} too.parquet", b"no such thing")
     assert backtested.read(f"{name} too", {}, home=home, bucket=lambda: world.bucket).empty
+
+
+def test_new_intervals_are_published_without_a_warning(
+    world: World, bucket: S3Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They lie where a training would lie, with no backtest of their own beside them, and lack none."""
+    folder = tmp_path / files.MODEL
+    folder.mkdir(parents=True)
+    again = {"from": world.version, "trained": world.version}
+    card.write(folder, {"data_as_of": START.isoformat(), "series": [], "recalibrated": again})
+    publish(world.conn, folder, s3=bucket, why="new intervals")
+    assert "without a backtest" not in caplog.text
