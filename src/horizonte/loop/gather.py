@@ -156,5 +156,6 @@ def _starts(
     if standing.looked is None:
         touched = {t: max(began[t], now[t] - REFERENCE) for t in now}
     else:
-        touched = mature.touched(conn, began, after=standing.looked - LATE)
+        reads = dict(zip(standing.series["unique_id"], standing.series["covariates"], strict=True))
+        touched = mature.touched(conn, began, after=standing.looked - LATE, reads=reads)
     return {t: min(usual[t], weeks.start(touched.get(t, now[t]) - REACH)) for t in now}

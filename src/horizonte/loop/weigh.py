@@ -31,7 +31,7 @@ from horizonte.policy import Policy
 from horizonte.prepare.comparable import comparable
 from horizonte.prepare.convert import CONVERTED, Conversion, in_own_unit
 from horizonte.report.windows import EVERY, Pair
-from horizonte.retrain.backtested import COLUMNS
+from horizonte.retrain.backtested import COLUMNS, anew
 from horizonte.retrain.told import known
 
 REFERENCE_WEEKS = 8  # the champion's first: a slow decay must not become its own measure
@@ -56,7 +56,7 @@ def weigh(standing: Standing, rows: Rows, *, before: pd.DataFrame, policy: Polic
 
     ``before`` is what the champion forecast in its backtest (``retrain.backtested``).
     """
-    said = _residuals(rows, before)
+    said = _residuals(rows, anew(before, rows.values, rows.noted, series=standing.series))
     usual = comparable(rows.values, rows.noted)
     window = policy.monitor.window
     rate = policy.monitor.false_alarms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 
 FAR = (100.0, 1000.0, 1e6, 10.0, 60.0, 3600.0, 24.0)  # and their inverses
 JOULE, MILE = 3.6, 2.236936  # kWh and MJ, also m/s and km/h; m/s and mph
@@ -24,6 +25,7 @@ OF = {
 }
 AFFINE = ((1.8, 32.0), (1 / 1.8, -32 / 1.8), (1.0, 273.15), (1.0, -273.15))  # °C, °F, K
 HEAT = ("", "1", "degc", "degf", "°c", "°f", "c", "f", "k", "celsius", "fahrenheit", "kelvin")
+_DEGREES = str.maketrans("º˚", "°°")
 Slope = tuple[float, float]
 WIDE, TIGHT = 0.2, 0.12  # furthest in logarithms from a far and from a near factor
 BOTH = 0.25  # furthest of the slope from the factor, as a share
@@ -64,7 +66,8 @@ def factors(unit: str) -> list[float]:
 
 
 def _plain(unit: str) -> str:
-    return unit.strip().lower()
+    """Return ``unit`` in one way of writing: keyboards have an ordinal º or a ring for °, fonts ℃ for both."""
+    return unicodedata.normalize("NFKC", unit.translate(_DEGREES)).replace(" ", "").lower()
 
 
 def warm(unit: str) -> bool:

@@ -12,6 +12,7 @@ from horizonte.retrain.ruling import Series, mean, percent
 LEVELS = (80, 90)
 LEAST = 7  # days, whatever the policy
 USUAL = 28  # days for which the band of coverages is stated
+ROUNDING = 1e-6  # of a series' scale: less is no error
 
 
 def least(policy: Gate) -> int:
@@ -47,17 +48,22 @@ def worse_than_naive(found: Days, policy: Gate) -> list[str]:
     if (whole := float(kept.mean())) < 0:
         said.append(f"worse than the best seasonal naive by {percent(-whole)} on average")
     by_day = differences(found.losses, "mase", old=NAIVE, new=CHALLENGER)
+    errs = found.losses["mase", CHALLENGER].groupby("unique_id").mean()
     for name, own in by_day.items():
         known = own.dropna()
         if known.size >= least(policy):
             test = paired(known, alpha=policy.alpha / by_day.shape[1])
-            whole = float(kept[str(name)])
-            if test.high < 0 and whole < 0:
-                said.append(
-                    f"{name} is worse than its best seasonal naive by {percent(-share(test.mean))} "
-                    f"on a usual day, by {percent(-whole)} over all"
-                )
+            whole = float(kept[str(name)])  # NaN where the naive erred nowhere
+            if test.high < 0 and (whole < 0 or (math.isnan(whole) and errs[str(name)] > ROUNDING)):
+                said.append(_worse(str(name), share(test.mean), whole))
     return said
+
+
+def _worse(name: str, usual: float, whole: float) -> str:
+    said = f"{name} is worse than its best seasonal naive"
+    if math.isnan(whole):
+        return f"{said}, which erred nowhere"
+    return f"{said} by {percent(-usual)} on a usual day, by {percent(-whole)} over all"
 
 
 def off(table: tuple[Series, ...], policy: Gate) -> list[str]:

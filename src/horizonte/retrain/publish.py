@@ -46,7 +46,8 @@ def publish(
     bucket = Bucket.of(s3)
     upload(bucket, folder, version)
     upload_pages(bucket, *training_pages(folder), under=f"training/{version}/")
-    backtested.keep(bucket, folder, version)
+    if not card.get("recalibrated"):  # it has that of what was trained
+        backtested.keep(bucket, folder, version)
     champion.contents(version, bucket)  # read back: what services will fetch is what was gated
     current = promotions.current_promotion(conn)
     if current is not None and current.sha256 == version:

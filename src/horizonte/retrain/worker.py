@@ -7,6 +7,7 @@ pointer moves, in one transaction at the very end, the champion serves.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import psycopg
 
 from horizonte import paths, policy
 from horizonte.embedded import services
-from horizonte.errors import Fault, StoreFault
+from horizonte.errors import Fault, NotFound, StoreFault
 from horizonte.monitor.courses import learnable
 from horizonte.monitor.evidence import Evidence, Named
 from horizonte.pipeline import files
@@ -26,8 +27,8 @@ from horizonte.retrain.pinned import Pinned, pin
 from horizonte.retrain.publish import publish, upload_pages
 from horizonte.retrain.refused import Refused
 from horizonte.retrain.workspace import Workspace
+from horizonte.serve import champion, published
 from horizonte.serve import folder as model_folder
-from horizonte.serve import published
 from horizonte.serve.vintages import database_now
 from horizonte.store import gates, promotions, retrainings, verdicts
 from horizonte.store.connection import Connection
@@ -44,14 +45,25 @@ def work(
 ) -> Iterator[Done]:
     """Do every waiting request, oldest first; yield what came of each. Nothing if another works.
 
-    A request that database or bucket held up stays waiting, and the StoreFault is raised. Once
-    ``stopped``, no request and no step begins: the next worker goes on from there.
+    A request that database or bucket held up stays waiting, and the fault is raised; while the bucket
+    is away none begins. Once ``stopped``, no request and no step begins: the next worker goes on
+    from there.
     """
     with retrainings.turn(conn) as ours:
         while ours and not stopped() and (run := retrainings.waiting(conn)) is not None:
+            _answered(conn)
             chosen = policy.load(root / paths.MARKER)
             done = retrainings.done(conn, run.id)
             yield _perform(Job(conn, run, root, chosen, done, stopped))
+
+
+def _answered(conn: Connection) -> None:
+    """Raise StoreFault or ServiceFault where the bucket does not answer: a start would count for nothing."""
+    found = promotions.current_promotion(conn)
+    if found is not None:
+        with contextlib.suppress(NotFound):
+            key = f"{champion.PREFIX}/{found.sha256}/{model_folder.CARD}"
+            published.bucket().get(key, most=1)
 
 
 def _perform(job: Job) -> Done:

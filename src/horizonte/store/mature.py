@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
+from horizonte.prepare.comparable import LOOKED_BACK
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
 
@@ -73,14 +74,26 @@ def first_cutoffs(conn: Connection, targets: Iterable[str]) -> dict[tuple[str, s
 
 
 def touched(
-    conn: Connection, starts: Mapping[str, pd.Timestamp], *, after: pd.Timestamp
+    conn: Connection,
+    starts: Mapping[str, pd.Timestamp],
+    *,
+    after: pd.Timestamp,
+    reads: Mapping[str, Sequence[str]],
 ) -> dict[str, pd.Timestamp]:
     """Return per series the first instant, from its start on, that was read, corrected or annotated.
 
-    Only what was recorded ``after`` an instant of the database's clock counts.
+    Annotated also where it was a covariate, of those that it ``reads``, and up to ``LOOKED_BACK`` before
+    its start: forecasts may have misread it. Only what was recorded ``after`` an instant of the
+    database's clock counts.
     """
-    ids = sorted(starts)
-    given = {"ids": ids, "starts": [starts[i] for i in ids], "after": after}
+    pairs = [(name, read) for name in sorted(starts) for read in (name, *reads.get(name, ()))]
+    given = {
+        "names": [name for name, _ in pairs],
+        "reads": [read for _, read in pairs],
+        "starts": [starts[name] for name, _ in pairs],
+        "after": after,
+        "back": LOOKED_BACK,
+    }
     return {name: pd.Timestamp(ds) for name, ds in conn.execute(_TOUCHED, given).fetchall()}
 
 
@@ -133,11 +146,12 @@ _FIRST = """SELECT v.unique_id, r.model_version, min(v.cutoff)
     WHERE v.unique_id = ANY(%s) AND v.purpose IN ('live', 'shadow') GROUP BY 1, 2"""
 # By when it was recorded (index observation_recorded): it costs what came, not what there is.
 _TOUCHED = """WITH target AS (
-        SELECT * FROM unnest(%(ids)s::text[], %(starts)s::timestamptz[]) AS t(unique_id, since)
-    ) SELECT unique_id, min(ds) FROM (
-        SELECT unique_id, ds FROM target JOIN observation USING (unique_id)
-        WHERE recorded_at > %(after)s AND ds >= since
+        SELECT * FROM unnest(%(names)s::text[], %(reads)s::text[], %(starts)s::timestamptz[])
+            AS t(name, unique_id, since)
+    ) SELECT name, min(ds) FROM (
+        SELECT name, ds FROM target JOIN observation USING (unique_id)
+        WHERE name = unique_id AND recorded_at > %(after)s AND ds >= since
         UNION ALL
-        SELECT unique_id, greatest(starts_at, since) FROM target JOIN annotation USING (unique_id)
-        WHERE recorded_at > %(after)s AND ends_at > since) AS came
-    GROUP BY unique_id"""
+        SELECT name, greatest(starts_at, since) FROM target JOIN annotation USING (unique_id)
+        WHERE recorded_at > %(after)s AND ends_at > since - %(back)s::interval) AS came
+    GROUP BY name"""

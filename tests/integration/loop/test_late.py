@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 from tests.integration.loop.world import DAY, START, World, course
 
-from horizonte.store import evaluations, mature, promotions
+from horizonte.loop import gather
+from horizonte.store import annotations, evaluations, mature, promotions
 
 pytestmark = [
     pytest.mark.slow,
@@ -75,6 +78,26 @@ def test_a_correction_under_another_champion_scores_its_week_again(world: World)
     assert len(of(added, at)) == len(added) == 1
 
 
+def test_a_note_of_a_covariate_scores_the_weeks_of_what_reads_it(
+    world: World, declare: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forecasts that read its other unit judge no model, however long ago that was."""
+    monkeypatch.setattr(gather, "LATE", pd.Timedelta(0))  # a test's readings are minutes old
+    read = f"{world.name}/read"
+    declare(read, source=world.name, role="covariate")
+    declare(world.name, covariates=[read])
+    for _ in range(2):
+        world.live(28)
+        world.monitor()
+    before, at = scores(world), START + 50 * DAY
+    assert of(before, at)["rows"].tolist()[-1] > 0
+    note = {"starts_at": START + 45 * DAY, "ends_at": START + 46 * DAY, "kind": "unit_changed"}
+    note |= {"unique_id": read, "note": "", "factor": 0.5, "offset": 0.0, "withdrawn": False}
+    annotations.add(world.conn, pd.DataFrame([note | {"available_at": START + 96 * DAY}]))
+    world.monitor()
+    assert of(scores(world), at)["rows"].tolist()[-1] == 0
+
+
 def test_weeks_in_which_nobody_looked_are_scored(world: World) -> None:
     """After ten weeks without a monitoring no week is missing among the scores."""
     world.live(14)
@@ -93,11 +116,13 @@ def test_what_came_is_told_by_when_it_was_recorded(world: World) -> None:
     assert row is not None
     began = {world.name: START}
     after = pd.Timestamp(row[0])
-    assert mature.touched(world.conn, began, after=after) == {}
+    assert mature.touched(world.conn, began, after=after, reads={}) == {}
     world.live(1)
-    assert mature.touched(world.conn, began, after=after) == {world.name: START + 42 * DAY}
+    assert mature.touched(world.conn, began, after=after, reads={}) == {
+        world.name: START + 42 * DAY
+    }
     late = {world.name: START + 42.5 * DAY}
-    assert mature.touched(world.conn, late, after=after) == late
+    assert mature.touched(world.conn, late, after=after, reads={}) == late
     world.note("ignore", START + 3 * DAY, START + 4 * DAY)
-    assert mature.touched(world.conn, began, after=after) == {world.name: START + 3 * DAY}
-    assert mature.touched(world.conn, late, after=after) == late
+    assert mature.touched(world.conn, began, after=after, reads={}) == {world.name: START + 3 * DAY}
+    assert mature.touched(world.conn, late, after=after, reads={}) == late

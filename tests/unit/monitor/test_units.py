@@ -27,8 +27,10 @@ def test_powers_of_ten_are_of_any_unit(unit: str, times: float) -> None:
     assert units.factor(times, unit=unit, unsure=0.02, slope=None) == pytest.approx(times)
 
 
-@pytest.mark.parametrize(("unit", "known"), [("degC", True), ("1", True), ("people", False)])
+@pytest.mark.parametrize(("unit", "known"), [
+    ("degC", True), ("1", True), ("people", False), ("ºC", True), ("℃", True), ("deg C", True),
+])  # fmt: skip
 def test_fahrenheit_is_of_temperatures(unit: str, known: bool) -> None:
-    """20 and 68 are one temperature, and different crowds."""
+    """20 and 68 are one temperature, however its degrees are written, and different crowds."""
     found = units.affine(20.0, 68.0, unit=unit, unsure=0.3, slope=None)
     assert (found == (1.8, 32.0)) is known

@@ -195,6 +195,20 @@ def test_a_noisy_series_weighs_less_and_a_quiet_one_no_more() -> None:
     assert same.tolist() == [0.5, 0.5]
 
 
+@pytest.mark.parametrize(("errs", "passed"), [(0.8, False), (1e-9, True)])
+def test_a_naive_that_errs_nowhere_is_told_so(errs: float, passed: bool) -> None:
+    """On a plant that stands still no share says how much worse; what rounds to nothing is no worse."""
+    found = rows(0.8)
+    still = found["unique_id"] == "b"
+    found.loc[still & (found["model"] == NAIVE), "mean"] = 10.0
+    ours = still & (found["model"] == CHALLENGER)
+    found.loc[ours, "mean"] = 10 + (found.loc[ours, "mean"] - 10) * errs / 0.8
+    said = ruled(found, coverage=0.4)
+    told = "b is worse than its best seasonal naive, which erred nowhere"
+    assert (told in said.reasons) is not passed
+    assert said.passed is passed, said.reasons
+
+
 def test_limits_that_no_difference_can_reach_are_told_in_order() -> None:
     """The share saved rises with the difference, also beyond what two losses can differ by."""
     limits = [-1e6, -3.0, -2.0, -1.0, 0.0, 0.5, 2.0, 1e6]
