@@ -1,12 +1,16 @@
-"""How commands print: lines as they are, and tables of which nothing is cut."""
+"""How commands print: lines as they are, tables of which nothing is cut, and how many rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from horizonte.errors import ConfigFault
 
 WHOLE = 1_000_000  # columns of a pipe; a table takes what its rows need
 out = Console(soft_wrap=True)
@@ -21,3 +25,12 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
         made.add_row(*(Text(str(part)) for part in row))
     console = out if out.is_terminal else Console(width=WHOLE)
     console.print(made, soft_wrap=False)
+
+
+def _some(limit: int) -> int:
+    if limit < 1:
+        raise ConfigFault("--limit", limit, "1 or more", "give how many rows are to be shown")
+    return limit
+
+
+Limit = Annotated[int, typer.Option(callback=_some, help="at most, newest first")]
