@@ -302,6 +302,10 @@ def test_what_must_be_mended_is_said() -> None:
         "readings themselves are at fault. No retraining mends this: a has read the same since 2026-03-01."
     )
     assert "a lê sempre o mesmo desde 2026-03-01" in found.sentence_pt
+    assert found.sentence_pt.startswith(
+        "O modelo continua, embora algo peça uma mudança (as previsões de a perderam 50 % em relação à "
+        "previsão ingênua): o problema está nas próprias leituras."
+    )
 
 
 def test_how_readings_are_converted_is_said() -> None:
@@ -317,6 +321,29 @@ def test_how_readings_are_converted_is_said() -> None:
     assert decide(Evidence.from_json(replace(CALM, findings=(turned,)).to_json()), POLICY) == (
         decide(replace(CALM, findings=(turned,)), POLICY)
     )
+
+
+@pytest.mark.parametrize(
+    ("evidence", "english", "portuguese"),
+    [
+        (DRIFTED, "usual range, for 2 windows in a row.", "habitual, por 2 janelas seguidas."),
+        (
+            replace(ONCE, findings=LONG),
+            "the errors of a have left their usual range, for one window.",
+            "os erros de a saíram da faixa habitual, por uma janela.",
+        ),
+        (
+            replace(CALM, told={"a": Told("2026-02-26T00:00:00+00:00", 1.0)}),
+            "it was trained on only 1 day of the new course of a.",
+            "ele foi treinado com só 1 dia do novo curso de a.",
+        ),
+    ],
+)
+def test_one_is_no_plural(evidence: Evidence, english: str, portuguese: str) -> None:
+    """A window and a day are told as what they are."""
+    found = decide(evidence, POLICY)
+    assert english in found.sentence_en
+    assert portuguese in found.sentence_pt
 
 
 def test_what_was_named_is_said() -> None:
