@@ -423,13 +423,29 @@ def test_a_course_is_remembered_from_its_first_day() -> None:
     def phase(days: int, name: str = "phase shift") -> Named:
         return Named("a", name, (now - pd.Timedelta(days=days)).isoformat())
 
-    assert remembered([phase(10)], [], as_of=now) == (phase(10),)
-    assert remembered([phase(10)], [phase(25)], as_of=now) == (phase(25),)
-    assert remembered([phase(30)], [phase(50)], as_of=now) == (phase(50),)
-    assert remembered([phase(20, "variance change")], [phase(20)], as_of=now) == (phase(20),)
-    assert remembered([], [phase(29)], as_of=now) == ()
-    assert remembered([phase(5)], [phase(60)], as_of=now) == (phase(5),)
-    assert remembered([phase(20, "variance change")], [], as_of=now) == ()
+    assert remembered([phase(10)], [], now={"a": now}) == (phase(10),)
+    assert remembered([phase(10)], [phase(25)], now={"a": now}) == (phase(25),)
+    assert remembered([phase(30)], [phase(50)], now={"a": now}) == (phase(50),)
+    assert remembered([phase(20, "variance change")], [phase(20)], now={"a": now}) == (phase(20),)
+    assert remembered([], [phase(29)], now={"a": now}) == ()
+    assert remembered([phase(5)], [phase(60)], now={"a": now}) == (phase(5),)
+    assert remembered([phase(20, "variance change")], [], now={"a": now}) == ()
+    assert remembered([], [phase(29)], now={"a": now - pd.Timedelta(days=2)}) == (phase(29),)
+    assert remembered([], [phase(20)], now={"b": now}) == ()
+
+
+def test_ages_are_on_the_clock_of_the_source() -> None:
+    """A recording that ends long before the newest one: its course is as old as its own readings say."""
+    shifted = replace(CALM, as_of="2028-03-02T00:00:00+00:00", courses=LONG, findings=LONG)
+    far = decide(shifted, POLICY)
+    assert (far.action, "course for 783 days" in far.sentence_en) == ("retrain", True)
+    own = decide(replace(shifted, clocks={"a": "2026-01-17T00:00:00+00:00"}), POLICY)
+    assert own.brakes == ("too recent: another course: a",)
+    assert "course for 8 days" in own.sentence_en
+    brief = replace(shifted, courses=(), findings=(), told={"a": Told(SINCE, 7.0)})
+    assert "briefly learnt: a" in decide(brief, POLICY).triggers
+    late = replace(brief, clocks={"a": "2026-02-20T00:00:00+00:00"})
+    assert decide(late, POLICY).triggers == ()
 
 
 reals = st.floats(allow_nan=False, allow_infinity=False)
@@ -493,6 +509,7 @@ evidences = st.builds(
     st.lists(st.builds(Named, names, st.just("phase shift"), st.just(SINCE)), max_size=2).map(
         tuple
     ),
+    st.dictionaries(names, st.just("2026-02-20T00:00:00+00:00"), max_size=2),
 )
 
 
