@@ -26,8 +26,9 @@ from horizonte.monitor.decision import Decision, asked, decide
 from horizonte.monitor.evidence import Evidence
 from horizonte.monitor.findings import Found
 from horizonte.monitor.looks import Look
+from horizonte.pipeline import files
 from horizonte.policy import Policy
-from horizonte.retrain import backtested
+from horizonte.retrain import backtested, publish
 from horizonte.serve.bucket import Bucket
 from horizonte.store import evaluations, retrainings, verdicts
 from horizonte.store.connection import Connection
@@ -208,5 +209,6 @@ def _publish(conn: Connection, root: Path, bucket: Callable[[], Bucket]) -> None
     listing.write(root, verdicts.paged(conn, listing.MOST))
     try:
         listing.upload(root, bucket())
+        publish.upload_gates(bucket(), root / files.REPORTS)
     except Fault as why:
         logger.warning("the pages are not in the bucket yet: %s", why)
