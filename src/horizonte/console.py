@@ -23,8 +23,14 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
         made.add_column(name, overflow="fold")
     for row in rows:
         made.add_row(*(Text(str(part)) for part in row))
-    console = out if out.is_terminal else Console(width=WHOLE)
-    console.print(made, soft_wrap=False)
+    if out.is_terminal:
+        out.print(made, soft_wrap=False)
+        return
+    whole = Console(width=WHOLE)
+    with whole.capture() as said:
+        whole.print(made, soft_wrap=False)
+    for line in said.get().splitlines():  # one long row must not pad all others with blanks
+        out.print(line.rstrip(), markup=False, highlight=False, emoji=False)
 
 
 def _some(limit: int) -> int:
