@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from horizonte.console import out
+from horizonte.console import Limit, out
 from horizonte.errors import ConfigFault
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def list_letters(
     *,
     source: Of = None,
     since: Since = None,
-    limit: Annotated[int, typer.Option(help="at most, newest first")] = 50,
+    limit: Limit = 50,
 ) -> None:
     """Show dead letters: where, what, why, and the fix."""
     from horizonte.ingest import letters

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from horizonte.console import out
+from horizonte.console import Limit, out
 
 app = typer.Typer()
 
@@ -17,24 +17,32 @@ def monitor(
     every: Annotated[
         str | None, typer.Option(help="again and again, such as PT1H, until Ctrl-C")
     ] = None,
-    port: Annotated[int, typer.Option(help="of /metrics and /livez on loopback; 0: any")] = 0,
+    port: Annotated[
+        int | None,
+        typer.Option(help="of /metrics and /livez on loopback, with --every; 0: any"),
+    ] = None,
 ) -> None:
     """Score the forecasts that have matured, look for drift, decide, and note all of it."""
+    from horizonte.errors import ConfigFault
     from horizonte.loop import watch
 
     def told(text: str) -> None:
         out.print(text, markup=False)
 
-    if every is None:
-        told(watch.once())
+    if every is not None:
+        watch.run(every=every, port=port or 0, told=told)
+    elif port is not None:
+        raise ConfigFault(
+            "--port", port, "taken without --every", "add --every PT1H, or leave it out"
+        )
     else:
-        watch.run(every=every, port=port, told=told)
+        told(watch.once())
 
 
 @app.command()
 def verdicts(
     *,
-    limit: Annotated[int, typer.Option(help="at most, newest first")] = 20,
+    limit: Limit = 20,
     replay: Annotated[
         int | None, typer.Option(help="decide verdict ID again from its evidence")
     ] = None,

@@ -9,7 +9,7 @@ import typer
 
 from horizonte import clock
 from horizonte.cli_live import TIMES
-from horizonte.console import out
+from horizonte.console import Limit, out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,6 @@ Since = Annotated[
     datetime | None, typer.Option(formats=TIMES, help="from this instant on, UTC; default: a day")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
-Limit = Annotated[int, typer.Option(help="at most, newest first")]
 
 
 @app.command()

@@ -11,11 +11,11 @@ LONG = "a/name/of " + 30 * "many-words-"
 
 
 def test_in_a_pipe_nothing_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each row is one line with all that it says, as it was written."""
+    """Each row is one line with all that it says, as it was written, and no blanks after it."""
     console.table(["name", "why"], [[LONG, "[bold] :smile:"], ["b", LONG]])
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split() == ["name", "why"]
-    assert [row.rstrip() for row in rows] == [
+    assert rows == [
         f" {LONG}  [bold] :smile:",
         f" {'b':<{len(LONG)}}  {LONG}",
     ]

@@ -26,8 +26,9 @@ from horizonte.monitor.decision import Decision, asked, decide
 from horizonte.monitor.evidence import Evidence
 from horizonte.monitor.findings import Found
 from horizonte.monitor.looks import Look
+from horizonte.pipeline import files
 from horizonte.policy import Policy
-from horizonte.retrain import backtested
+from horizonte.retrain import backtested, publish
 from horizonte.serve.bucket import Bucket
 from horizonte.store import evaluations, retrainings, verdicts
 from horizonte.store.connection import Connection
@@ -124,6 +125,10 @@ def _head(look: Look, standing: Standing) -> str:
 
 def _same(before: Verdict, standing: Standing, policy: Policy, *, found: Sequence[Found]) -> bool:
     known = pd.Timestamp(before.as_of) == standing.as_of
+    known = known and before.evidence.get("clocks", {}) == weigh.clocks(standing)
+    known = (
+        known and standing.looked == before.recorded_at
+    )  # one on another champion scores for all
     told = [(f["unique_id"], f["name"]) for f in before.evidence["findings"]]
     named = told == [(f.unique_id, f.name) for f in found]  # a note can end what was found
     return known and named and before.policy == policy.model_dump(mode="json")
@@ -207,5 +212,6 @@ def _publish(conn: Connection, root: Path, bucket: Callable[[], Bucket]) -> None
     listing.write(root, verdicts.paged(conn, listing.MOST))
     try:
         listing.upload(root, bucket())
+        publish.upload_gates(bucket(), root / files.REPORTS)
     except Fault as why:
         logger.warning("the pages are not in the bucket yet: %s", why)

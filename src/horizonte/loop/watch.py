@@ -12,7 +12,7 @@ import psycopg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from horizonte import clock, freq, paths
-from horizonte.errors import Fault
+from horizonte.errors import ConfigFault, DataFault, Fault
 from horizonte.ingest import watch as watching
 from horizonte.loop import helped, monitor
 from horizonte.loop.monitor import Outcome
@@ -69,7 +69,7 @@ def run(*, every: str, port: int, told: Callable[[str], None]) -> None:
     A run that fails is said and tried again at the next turn. Raises ConfigFault for an
     interval that is none.
     """
-    seconds = freq.step(every).total_seconds()
+    seconds = interval(every)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -86,6 +86,14 @@ def run(*, every: str, port: int, told: Callable[[str], None]) -> None:
             logger.error("monitoring failed: %s", why)  # noqa: TRY400 (no trace)
         stop.wait(max(0.0, seconds - (time.monotonic() - began)))
     server.shutdown()
+
+
+def interval(every: str) -> float:
+    """Return the seconds of ``every``; raise ConfigFault, which names the option."""
+    try:
+        return freq.step(every).total_seconds()
+    except DataFault as why:
+        raise ConfigFault("--every", every, why.allowed, why.fix) from None
 
 
 def listed(limit: int) -> Iterator[str]:

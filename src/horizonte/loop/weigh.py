@@ -132,8 +132,15 @@ def evidence(
         ),
         asked=dict(asked),
         told=_told(standing),
-        courses=remembered(findings, courses, as_of=standing.as_of),
+        courses=remembered(findings, courses, now=standing.now),
+        clocks=clocks(standing),
     )
+
+
+def clocks(standing: Standing) -> dict[str, str]:
+    """Return now (ISO-8601, UTC) of the series whose source stands earlier than the newest."""
+    late = sorted((u, at) for u, at in standing.now.items() if at < standing.as_of)
+    return {u: at.isoformat() for u, at in late}
 
 
 def _told(standing: Standing) -> dict[str, Told]:

@@ -92,7 +92,7 @@ def judged(target: Target, policy: Brakes) -> bool:
 
 def _recent(trigger: Trigger, evidence: Evidence, policy: Brakes) -> bool:
     """Return whether what changed is too recent: some days after it train, later ones judge."""
-    now, course = pd.Timestamp(evidence.as_of), policy.learn_course or policy.learn
+    now, course = evidence.now(trigger.unique_id), policy.learn_course or policy.learn
     age = courses.strange(evidence).get(trigger.unique_id)
     if age is not None:
         return age < course

@@ -18,6 +18,8 @@ Reals = NDArray[np.float64]
 ALIKE = 4.0  # neighbouring cells that depart from the profile together
 BEFORE = 7  # days before a change that say where the level stood
 SPLIT = 2  # days within which the very cell of a change is looked for
+AT_TIMES = 0.25  # share of zeros from which on a series is one of what comes at times: rain, sun
+SLACK = 2.0  # by which what comes may pass what there ever was
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,29 @@ def converted(
     times = (
         units.factor(after / before, unit=unit, unsure=relative, slope=slope) if before else None
     )
+    if times is not None and not _possible(days.x[: len(days) - step.length], x, times):
+        times = None
     turned = (times, 0.0) if times is not None else None
     turned = turned or units.affine(before, after, unit=unit, unsure=float(unsure), slope=slope)
     if turned is None:
         return None
     told = expected[:, None] + _offsets(days, profile)
     return Converted(*turned, before, after, _since(days, told, turned, step.length))
+
+
+def _possible(before: Reals, after: Reals, times: float) -> bool:
+    """Return whether what came ``after`` can be what was ``before``, read ``times`` as large.
+
+    Of what comes at times the mean tells how often it came: three days of rain are ten times the
+    usual. A unit is told by the values themselves, which it scales as well as the mean.
+    """
+    known = before[np.isfinite(before)]
+    old, new = known[known > 0], after[after > 0]
+    if (known == 0).sum() < AT_TIMES * known.size or not (old.size and new.size):
+        return True
+    if times > 1:
+        return bool(new.min() * SLACK >= times * old.min())
+    return bool(new.max() <= SLACK * times * old.max())
 
 
 def _since(days: Days, told: Reals, unit: tuple[float, float], length: int) -> pd.Timestamp:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -13,20 +13,25 @@ YOUNG = pd.Timedelta(days=42)  # until when each week leaves a gate more days, o
 
 
 def remembered(
-    findings: Iterable[Named], before: Iterable[Named], *, as_of: pd.Timestamp
+    findings: Iterable[Named], before: Iterable[Named], *, now: Mapping[str, pd.Timestamp]
 ) -> tuple[Named, ...]:
     """Return the courses of another kind that are named now, and those named ``before`` and lately.
 
     What lasts becomes the usual: it is then seen to begin later, or as something else. So a course
-    began when it was first named, and is remembered for ``LASTING``.
+    began when it was first named, and is remembered for ``LASTING`` on the clock of its source
+    (``now``, by series; one that is watched no more is forgotten).
     """
-    lately = {f.unique_id: f for f in before if as_of - pd.Timestamp(f.since) < LASTING}
-    now = {f.unique_id: f for f in findings if f.name in COURSE}
+    lately = {
+        f.unique_id: f
+        for f in before
+        if f.unique_id in now and now[f.unique_id] - pd.Timestamp(f.since) < LASTING
+    }
+    named = {f.unique_id: f for f in findings if f.name in COURSE}
     for first in before:
-        found = now.get(first.unique_id)
+        found = named.get(first.unique_id)
         if found is not None and _same(first, found):
-            now[first.unique_id] = first
-    return tuple(found for _, found in sorted((lately | now).items()))
+            named[first.unique_id] = first
+    return tuple(found for _, found in sorted((lately | named).items()))
 
 
 def strange(evidence: Evidence) -> dict[str, pd.Timedelta]:
@@ -35,13 +40,12 @@ def strange(evidence: Evidence) -> dict[str, pd.Timedelta]:
     One that is named within ``LASTING`` of what it was told is that one. Evidence from before fits
     were told of anything has none.
     """
-    targets, now = {t.unique_id for t in evidence.targets}, pd.Timestamp(evidence.as_of)
-    out = {}
+    targets, out = {t.unique_id for t in evidence.targets}, {}
     for f in evidence.courses:
         told = evidence.told.get(f.unique_id)
         since = None if told is None else pd.Timestamp(told.since)
         if f.unique_id in targets and unknown(f, since):
-            out[f.unique_id] = now - pd.Timestamp(f.since)
+            out[f.unique_id] = evidence.now(f.unique_id) - pd.Timestamp(f.since)
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+import pandas as pd
 from pydantic import BeforeValidator, TypeAdapter
 
 from horizonte.monitor.levels import NOTHING, Window
@@ -97,7 +98,8 @@ class Evidence:
     champion was trained on. ``annotated`` series have an annotation in force now. ``asked`` are
     triggers that already asked for an action and have not fallen back since. ``told`` are
     series whose course is another, as the champion's fits were told; ``courses`` what was
-    named of that kind now or lately, since when it was first.
+    named of that kind now or lately, since when it was first. ``clocks`` are now of the series whose
+    source stands earlier than ``as_of``, the newest now of any target.
     """
 
     model_version: str
@@ -112,6 +114,11 @@ class Evidence:
     asked: Annotated[dict[str, Asked], BeforeValidator(_whole)] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
     courses: tuple[Named, ...] = ()
+    clocks: dict[str, str] = field(default_factory=dict)
+
+    def now(self, unique_id: str) -> pd.Timestamp:
+        """Return now on the clock of a series' source."""
+        return pd.Timestamp(self.clocks.get(unique_id, self.as_of))
 
     def to_json(self) -> dict[str, Any]:
         """Return the evidence as JSON holds it."""

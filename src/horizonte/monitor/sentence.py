@@ -13,6 +13,7 @@ from horizonte.monitor.triggers import AGE, ANOTHER, BRIEF, DRIFT, LEAST_DAYS, T
 from horizonte.policy import Policy
 
 _DAY = pd.Timedelta(days=1)
+_COUNTED = {DRIFT: "windows", AGE: "days", ANOTHER: "days", BRIEF: "days"}
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,12 @@ def _strongest(said: Said) -> list[Trigger]:
 
 
 def _reason(trigger: Trigger, language: str) -> str:
-    plain = trigger.kind in (DRIFT, AGE, ANOTHER, BRIEF)
-    told = words.number(trigger.value, language) if plain else words.share(trigger.value, language)
+    unit = _COUNTED.get(trigger.kind)
+    told = (
+        words.share(trigger.value, language)
+        if unit is None
+        else words.counted(trigger.value, unit, language)
+    )
     return words.say(trigger.kind, language, thing=trigger.unique_id, value=told)
 
 

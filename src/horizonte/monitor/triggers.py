@@ -69,7 +69,7 @@ def _briefly_learnt(evidence: Evidence, policy: Triggers) -> Iterator[Trigger]:
     """Yield each series of whose new course there are twice the days that the champion saw."""
     for unique_id, told in evidence.told.items():
         if 0 < told.days < policy.learnt / _DAY:
-            there = (pd.Timestamp(evidence.as_of) - pd.Timestamp(told.since)) / _DAY
+            there = (evidence.now(unique_id) - pd.Timestamp(told.since)) / _DAY
             yield Trigger(BRIEF, unique_id, "retrain", there / told.days - 1, told.days)
 
 

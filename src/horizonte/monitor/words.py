@@ -20,7 +20,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "keep held": (
         "The model stays although {reasons}: {brakes}.",
-        "O modelo continua, embora {reasons}: {brakes}.",
+        "O modelo continua, embora algo peça uma mudança ({reasons}): {brakes}.",
     ),
     "recalibrate": (
         "The intervals are to be set anew: {reasons}.",
@@ -56,20 +56,20 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "os intervalos de 90 % de {thing} contêm {value} do que aconteceu",
     ),
     "residual drift": (
-        "the errors of {thing} have left their usual range, {value} windows in a row",
-        "os erros de {thing} saíram da faixa habitual, {value} janelas seguidas",
+        "the errors of {thing} have left their usual range, for {value}",
+        "os erros de {thing} saíram da faixa habitual, por {value}",
     ),
     "another course": (
-        "{thing} has had another course for {value} days, which the model does not know",
-        "{thing} tem há {value} dias outro curso, que o modelo não conhece",
+        "{thing} has had another course for {value}, which the model does not know",
+        "{thing} tem há {value} outro curso, que o modelo não conhece",
     ),
     "briefly learnt": (
-        "it was trained on only {value} days of the new course of {thing}",
-        "ele foi treinado com só {value} dias do novo curso de {thing}",
+        "it was trained on only {value} of the new course of {thing}",
+        "ele foi treinado com só {value} do novo curso de {thing}",
     ),
     "champion age": (
-        "the newest data it was trained on is {value} days old",
-        "os dados mais novos do seu treino têm {value} dias",
+        "the newest data it was trained on is {value} old",
+        "os dados mais novos do seu treino têm {value}",
     ),
     "and": ("{first} and {last}", "{first} e {last}"),
     "more": ("{named} and {count} more", "{named} e mais {count}"),
@@ -183,6 +183,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "cleared": ("Over: {said}", "Encerrado: {said}"),
     "days": ("{value} days", "{value} dias"),
+    "day": ("{value} day", "{value} dia"),
+    "windows": ("{value} windows in a row", "{value} janelas seguidas"),
+    "window": ("one window", "uma janela"),
     "hours": ("{value} hours", "{value} horas"),
     "minutes": ("{value} minutes", "{value} minutos"),
     "seconds": ("{value} seconds", "{value} segundos"),
@@ -207,6 +210,12 @@ def share(value: float, language: str) -> str:
     return f"{number(100 * value, language)} %"
 
 
+def counted(value: float, unit: str, language: str) -> str:
+    """Return a whole number of ``unit`` (``days``, ``windows``), of one in the singular."""
+    text = number(value, language)
+    return say(unit.removesuffix("s") if text == "1" else unit, language, value=text)
+
+
 def listed(parts: list[str], language: str, *, most: int = 3) -> str:
     """Return ``parts`` as one enumeration; beyond ``most`` they are counted."""
     shown, more = parts[:most], len(parts) - most
@@ -222,8 +231,7 @@ def span(seconds: float, language: str) -> str:
     for unit, length, least in _UNITS:
         if round(seconds / least) * least >= 2 * length:
             return say(unit, language, value=round(seconds / length))
-    count = round(seconds)
-    return say("second" if count == 1 else "seconds", language, value=count)
+    return counted(seconds, "seconds", language)
 
 
 def finding(language: str, *, name: str, thing: str, since: str, size: float | None) -> str:

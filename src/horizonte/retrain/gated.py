@@ -12,12 +12,12 @@ import pandas as pd
 from horizonte.policy import Gate
 from horizonte.report import gate as page
 from horizonte.retrain.contest import Contest, contest, ruling
+from horizonte.retrain.publish import GATES
 from horizonte.retrain.ruling import Ruling
 from horizonte.store import gates
 from horizonte.store.connection import Connection
 
 logger = logging.getLogger(__name__)
-FOLDER = "gates"  # below the reports
 UNREADABLE = "unreadable"  # stands for the version of a folder that could not be loaded
 
 
@@ -51,7 +51,7 @@ def gated(
     found = contest(conn, champion, challenger, policy=policy)
     said = ruling(found, policy=policy)
     old, new = found.champion or UNREADABLE, found.challenger or UNREADABLE
-    path = reports / FOLDER / f"{now:%Y-%m-%d}-{new[:12]}.html"
+    path = reports / GATES / _page(conn, f"{now:%Y-%m-%d}-{new[:12]}")
     evidence = said.evidence() | _facts(found)
     page.write(path, {"as_of": f"{now:%Y-%m-%d %H:%M} UTC", **_facts(found)}, said.evidence())
     row = gates.add(
@@ -63,6 +63,15 @@ def gated(
         "; ".join(said.reasons),
     )  # fmt: skip
     return Passage(row, found.champion, found.challenger, said, path)
+
+
+def _page(conn: Connection, name: str) -> str:
+    """Return the file name of a page: of the same challenger on the same day it is counted.
+
+    A gate that was killed before its row leaves a page that the next one writes anew.
+    """
+    before = gates.pages(conn, f"{GATES}/{name}")
+    return f"{name}-{before + 1}.html" if before else f"{name}.html"
 
 
 def _facts(found: Contest) -> dict[str, str | float | None]:

@@ -20,6 +20,7 @@ from horizonte.store.connection import Connection
 
 logger = logging.getLogger(__name__)
 REPORTS = "reports"  # of the bucket's keys
+GATES = "gates"  # below the reports
 
 
 def publish(
@@ -82,6 +83,20 @@ def upload_pages(bucket: Bucket, root: Path, pages: Iterable[Path], *, under: st
             bucket.put(key, page.read_bytes(), "text/html")
     except StoreFault as why:
         logger.warning("pages are not in the bucket: %s", why)
+
+
+def upload_gates(bucket: Bucket, root: Path) -> None:
+    """Put the pages of gates below ``root``, the folder of the reports, that the bucket does not hold.
+
+    A bucket that was away gets them with the next gate or the next monitoring.
+    """
+    pages = sorted((root / GATES).glob("*.html"))
+    try:
+        held = bucket.listed(f"{REPORTS}/{GATES}/") if pages else {}
+    except StoreFault as why:
+        logger.warning("pages are not in the bucket: %s", why)
+        return
+    upload_pages(bucket, root, (p for p in pages if f"{REPORTS}/{GATES}/{p.name}" not in held))
 
 
 def upload(bucket: Bucket, folder: Path, version: str) -> int:

@@ -24,7 +24,7 @@ from horizonte.retrain import recalibrate
 from horizonte.retrain.gated import gated
 from horizonte.retrain.job import Done, Job, Stopped
 from horizonte.retrain.pinned import Pinned, pin
-from horizonte.retrain.publish import publish, upload_pages
+from horizonte.retrain.publish import publish, upload_gates
 from horizonte.retrain.refused import Refused
 from horizonte.retrain.workspace import Workspace
 from horizonte.serve import champion, published
@@ -165,7 +165,7 @@ def _gated(job: Job, folder: Path, challenger: str) -> Promotion:
             now=database_now(job.conn),
             run_id=job.run.id,
         )
-        upload_pages(published.bucket(), job.root / files.REPORTS, [held.page])
+        upload_gates(published.bucket(), job.root / files.REPORTS)
         job.note(
             "gated",
             champion=now.sha256,

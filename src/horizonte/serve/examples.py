@@ -149,7 +149,8 @@ ANSWERS: dict[str, Any] = {
         "registered_at": "2026-11-25T23:15:10Z",
         "champion": True,
         "card": {"data_as_of": "2018-01-01T00:00:00+00:00"},
-        "promotions": [_PROMOTION],
+        "promotions": [{**_PROMOTION, "gain": None}],
+        "gates": [],
         "scores": [],
     },
     "CurrentModel": {

@@ -10,12 +10,13 @@ from horizonte.serve import cursors, predict
 from horizonte.serve import schemas_out as out
 from horizonte.serve.champion import Champion
 from horizonte.serve.schemas import SeriesEntry, SeriesList
-from horizonte.store import browse
+from horizonte.store import browse, leaderboard
 from horizonte.store import series as series_store
 from horizonte.store.browse import Row, Span
 from horizonte.store.connection import Connection
 
 PURPOSES = get_args(out.Purpose)
+MOST = 1_000  # moves to a version that are shown
 
 
 def series(conn: Connection, asked: out.SeriesAsked, champion: Champion | None) -> SeriesList:
@@ -125,9 +126,25 @@ def model(conn: Connection, prefix: str) -> out.Model:
         registered_at=row["recorded_at"],
         champion=champion,
         card=row["card"],
-        promotions=[out.PromotionEntry(**p) for p in browse.promotions(conn, version)],
+        promotions=_promotions(conn, version),
+        gates=_gates(conn, version),
         scores=browse.scores(conn, version),
     )
+
+
+def _promotions(conn: Connection, version: str) -> list[out.PromotionJudged]:
+    """Return the moves to a version, oldest first, each with what was last found of it."""
+    found = leaderboard.promotions(conn, limit=MOST, version=version)
+    return [
+        out.PromotionJudged(**row | {"gain": None if row["said"] is None else out.GainFound(**row)})
+        for row in reversed(found)
+    ]
+
+
+def _gates(conn: Connection, version: str) -> list[out.GateEntry]:
+    """Return the gates at which a version was the challenger, oldest first."""
+    found = [row for row in leaderboard.gates(conn, version) if row["challenger"] == version]
+    return [out.GateEntry(gate_id=row["id"], **row) for row in reversed(found)]
 
 
 def _facts(conn: Connection, unique_id: str) -> dict[str, Any]:

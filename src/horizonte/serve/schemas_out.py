@@ -135,12 +135,46 @@ class PromotionEntry(BaseModel):
     recorded_at: datetime
 
 
+class GainFound(BaseModel):
+    """Whether a promotion helped: its forecasts beside those that the version before would have issued."""
+
+    said: Literal["helped", "harmed", "no difference", "too early"]
+    gain: float = Field(description="share of the loss that it saved; below 0: more was lost")
+    low: float
+    high: float
+    days: int
+    judged_at: datetime = Field(description="on the sources' clock")
+
+
+class PromotionJudged(PromotionEntry):
+    """One promotion or rollback to a version, and what came of it."""
+
+    gain: GainFound | None = Field(description="null: too few actuals have come yet")
+
+
+class GateEntry(BaseModel):
+    """One comparison of a version, as the challenger, with the champion of then."""
+
+    gate_id: int
+    run_id: int | None = Field(description="the retraining; null: by hand")
+    champion: str
+    passed: bool
+    reasons: list[str]
+    gain: float | None = Field(description="share of the loss; null: nothing could be compared")
+    low: float | None
+    high: float | None
+    days: int | None
+    page: str | None = Field(description="where its page lies, below the reports")
+    recorded_at: datetime
+
+
 class Model(BaseModel):
-    """One model version: its card, how it came to serve, and its scores on record."""
+    """One model version: its card, gates, how it came to serve and whether that helped, its scores."""
 
     model_version: str
     registered_at: datetime
     champion: bool
     card: dict[str, Any] = Field(description="parameters, data instant, libraries, scores, hashes")
-    promotions: list[PromotionEntry]
+    promotions: list[PromotionJudged]
+    gates: list[GateEntry] = Field(description="that it was held at, oldest first")
     scores: list[dict[str, Any]] = Field(description="of its newest week, per series and bucket")

@@ -55,6 +55,12 @@ def read(conn: Connection, *, limit: int = 100) -> list[Gated]:
         return cursor.execute("SELECT * FROM gate ORDER BY id DESC LIMIT %s", (limit,)).fetchall()
 
 
+def pages(conn: Connection, start: str) -> int:
+    """Return how many comparisons have a page whose name begins with ``start``."""
+    row = conn.execute("SELECT count(*) FROM gate WHERE starts_with(page, %s)", (start,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def passed(conn: Connection, champion: str, challenger: str) -> bool:
     """Return whether ``challenger`` won its newest comparison with ``champion`` since it serves.
 

@@ -98,6 +98,23 @@ def test_a_note_of_a_covariate_scores_the_weeks_of_what_reads_it(
     assert of(scores(world), at)["rows"].tolist()[-1] == 0
 
 
+def test_what_another_champions_look_has_scored_is_decided_on(world: World) -> None:
+    """Back at the former champion, a verdict from before a correction does not stand."""
+    world.live(28)
+    first = world.monitor().verdict
+    other = world.version + "c"
+    card = {"data_as_of": START.isoformat(), "series": [{"unique_id": world.name}], "scores": {}}
+    promotions.register_model(world.conn, other, uri="s3://none/", card=card)
+    promotions.promote(world.conn, other, "another", by="test")
+    hour = np.array([45 * 24 + 12])
+    world.readings(hour, course(hour) + 25)
+    assert world.monitor().scores > 0
+    promotions.promote(world.conn, world.version, "back", by="test")
+    again = world.monitor()
+    assert (again.new, again.verdict.as_of) == (True, first.as_of)
+    assert not world.monitor().new
+
+
 def test_weeks_in_which_nobody_looked_are_scored(world: World) -> None:
     """After ten weeks without a monitoring no week is missing among the scores."""
     world.live(14)

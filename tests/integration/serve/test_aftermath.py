@@ -18,7 +18,7 @@ from horizonte.policy import Gate
 from horizonte.retrain import aftermath
 from horizonte.retrain.shadow import shadow
 from horizonte.serve import champion as champions
-from horizonte.serve import predict, vintages
+from horizonte.serve import predict, reading, vintages
 from horizonte.serve.champion import Champion
 from horizonte.store import forecasts, gains, gates, prepared, promotions, series
 from horizonte.store.connection import Connection, connect
@@ -194,6 +194,12 @@ def test_harm_is_reverted_once_loudly_and_for_good(
     assert aftermath.follow(conn, naive, policy=POLICY) is None
     assert promotions.current_promotion(conn) == back
     assert not gates.passed(conn, linear.version, naive.version)
+    shown = reading.model(conn, naive.version)
+    found = shown.promotions[-1].gain
+    assert found is not None
+    assert (found.said, found.high) == ("harmed", back.evidence["high"])
+    held = [(g.champion, g.passed, g.reasons) for g in shown.gates]
+    assert held == [(linear.version, True, ["it was better"])]
 
 
 def test_too_early_says_so_or_nothing(

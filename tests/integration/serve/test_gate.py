@@ -273,6 +273,19 @@ def test_won_or_lost_it_is_a_row_and_a_page(
     assert not re.search(r"""(src|href)=["'](?!#)|@import|url\((?!#)""", text)
 
 
+def test_a_second_passage_of_the_day_leaves_the_first_its_page(
+    private: Connection, naive: Path, linear: Path, tmp_path: Path
+) -> None:
+    """Asked again on the same day, the same challenger has a page beside the one before."""
+    given: dict[str, Any] = {"policy": POLICY, "reports": tmp_path, "now": END.to_pydatetime()}
+    first = gated(private, naive, linear, **given)
+    before = first.page.read_text()
+    second = gated(private, linear, linear, **given)
+    assert second.page.name == f"{first.page.stem}-2.html"
+    assert first.page.read_text() == before
+    assert [tmp_path / str(row.page) for row in gates.read(private)] == [second.page, first.page]
+
+
 def test_a_refusal_without_a_comparison_has_a_page_too(
     private: Connection, naive: Path, tmp_path: Path
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_model_version_shows_its_card_and_why_it_serves(
     assert (shown["model_version"], shown["card"]) == (version, card)
     assert [p["why"] for p in shown["promotions"]] == ["the test's champion"]
     assert shown["champion"] is True
+    assert (shown["gates"], shown["promotions"][0]["gain"]) == ([], None)
     listed = found(client, "/models")["models"]
     assert [(m["model_version"], m["champion"]) for m in listed] == [(version, True)]
 

@@ -178,3 +178,19 @@ def test_pages_of_the_training_go_along(
     found = Bucket.of(bucket).listed(start)
     assert [key.removeprefix(start) for key in found] == ["index.html", "notebooks/train.html"]
     assert Bucket.of(bucket).get(start + "notebooks/train.html", most=9) == b"notebooks"
+
+
+def test_pages_of_gates_that_a_bucket_did_not_take_come_later(
+    bucket: S3Settings, tmp_path: Path
+) -> None:
+    """A bucket that is away stops nothing; the next time it is given what it does not hold."""
+    there = Bucket.of(bucket)
+    (tmp_path / "gates").mkdir()
+    for name in ("2030-01-01-lost.html", "2030-01-02-won.html"):
+        (tmp_path / "gates" / name).write_text(name)
+    publication.upload_gates(Bucket("no-such-bucket", there.client), tmp_path)
+    publication.upload_gates(there, tmp_path)
+    (tmp_path / "gates/2030-01-01-lost.html").write_text("held already")
+    publication.upload_gates(there, tmp_path)
+    assert there.get("reports/gates/2030-01-01-lost.html") == b"2030-01-01-lost.html"
+    assert there.get("reports/gates/2030-01-02-won.html") == b"2030-01-02-won.html"

@@ -302,6 +302,10 @@ def test_what_must_be_mended_is_said() -> None:
         "readings themselves are at fault. No retraining mends this: a has read the same since 2026-03-01."
     )
     assert "a lê sempre o mesmo desde 2026-03-01" in found.sentence_pt
+    assert found.sentence_pt.startswith(
+        "O modelo continua, embora algo peça uma mudança (as previsões de a perderam 50 % em relação à "
+        "previsão ingênua): o problema está nas próprias leituras."
+    )
 
 
 def test_how_readings_are_converted_is_said() -> None:
@@ -317,6 +321,29 @@ def test_how_readings_are_converted_is_said() -> None:
     assert decide(Evidence.from_json(replace(CALM, findings=(turned,)).to_json()), POLICY) == (
         decide(replace(CALM, findings=(turned,)), POLICY)
     )
+
+
+@pytest.mark.parametrize(
+    ("evidence", "english", "portuguese"),
+    [
+        (DRIFTED, "usual range, for 2 windows in a row.", "habitual, por 2 janelas seguidas."),
+        (
+            replace(ONCE, findings=LONG),
+            "the errors of a have left their usual range, for one window.",
+            "os erros de a saíram da faixa habitual, por uma janela.",
+        ),
+        (
+            replace(CALM, told={"a": Told("2026-02-26T00:00:00+00:00", 1.0)}),
+            "it was trained on only 1 day of the new course of a.",
+            "ele foi treinado com só 1 dia do novo curso de a.",
+        ),
+    ],
+)
+def test_one_is_no_plural(evidence: Evidence, english: str, portuguese: str) -> None:
+    """A window and a day are told as what they are."""
+    found = decide(evidence, POLICY)
+    assert english in found.sentence_en
+    assert portuguese in found.sentence_pt
 
 
 def test_what_was_named_is_said() -> None:
@@ -396,13 +423,29 @@ def test_a_course_is_remembered_from_its_first_day() -> None:
     def phase(days: int, name: str = "phase shift") -> Named:
         return Named("a", name, (now - pd.Timedelta(days=days)).isoformat())
 
-    assert remembered([phase(10)], [], as_of=now) == (phase(10),)
-    assert remembered([phase(10)], [phase(25)], as_of=now) == (phase(25),)
-    assert remembered([phase(30)], [phase(50)], as_of=now) == (phase(50),)
-    assert remembered([phase(20, "variance change")], [phase(20)], as_of=now) == (phase(20),)
-    assert remembered([], [phase(29)], as_of=now) == ()
-    assert remembered([phase(5)], [phase(60)], as_of=now) == (phase(5),)
-    assert remembered([phase(20, "variance change")], [], as_of=now) == ()
+    assert remembered([phase(10)], [], now={"a": now}) == (phase(10),)
+    assert remembered([phase(10)], [phase(25)], now={"a": now}) == (phase(25),)
+    assert remembered([phase(30)], [phase(50)], now={"a": now}) == (phase(50),)
+    assert remembered([phase(20, "variance change")], [phase(20)], now={"a": now}) == (phase(20),)
+    assert remembered([], [phase(29)], now={"a": now}) == ()
+    assert remembered([phase(5)], [phase(60)], now={"a": now}) == (phase(5),)
+    assert remembered([phase(20, "variance change")], [], now={"a": now}) == ()
+    assert remembered([], [phase(29)], now={"a": now - pd.Timedelta(days=2)}) == (phase(29),)
+    assert remembered([], [phase(20)], now={"b": now}) == ()
+
+
+def test_ages_are_on_the_clock_of_the_source() -> None:
+    """A recording that ends long before the newest one: its course is as old as its own readings say."""
+    shifted = replace(CALM, as_of="2028-03-02T00:00:00+00:00", courses=LONG, findings=LONG)
+    far = decide(shifted, POLICY)
+    assert (far.action, "course for 783 days" in far.sentence_en) == ("retrain", True)
+    own = decide(replace(shifted, clocks={"a": "2026-01-17T00:00:00+00:00"}), POLICY)
+    assert own.brakes == ("too recent: another course: a",)
+    assert "course for 8 days" in own.sentence_en
+    brief = replace(shifted, courses=(), findings=(), told={"a": Told(SINCE, 7.0)})
+    assert "briefly learnt: a" in decide(brief, POLICY).triggers
+    late = replace(brief, clocks={"a": "2026-02-20T00:00:00+00:00"})
+    assert decide(late, POLICY).triggers == ()
 
 
 reals = st.floats(allow_nan=False, allow_infinity=False)
@@ -466,6 +509,7 @@ evidences = st.builds(
     st.lists(st.builds(Named, names, st.just("phase shift"), st.just(SINCE)), max_size=2).map(
         tuple
     ),
+    st.dictionaries(names, st.just("2026-02-20T00:00:00+00:00"), max_size=2),
 )
 
 

@@ -167,6 +167,33 @@ def test_a_refused_change_of_unit_is_seen() -> None:
     assert (found.name, found.size) == ("unit change", 1000.0)
 
 
+def _rain(days: int) -> pd.Series:
+    """Tenths of millimetres an hour, a shower in ten hours, and none between."""
+    random = np.random.default_rng(3)
+    ds = pd.date_range("2022-01-01", periods=24 * days, freq="h", tz="UTC")
+    depth = np.ceil(random.exponential(2.0, len(ds))) / 10
+    return pd.Series(np.where(random.random(len(ds)) < 0.1, depth, 0.0), index=ds)
+
+
+@pytest.mark.parametrize("days", [2, 3, 4])
+def test_days_of_rain_are_no_change_of_unit(days: int) -> None:
+    """It rains ten times as often, in drops of the usual size."""
+    y = _rain(800)
+    late = y.index >= y.index[-1] - pd.Timedelta(days=days)
+    wet = y.mask(late & (y == 0), 0.2)
+    assert "unit change" not in [f.name for f in look(prepared(wet), unit="mm")]
+
+
+@pytest.mark.parametrize("times", [1000.0, 0.01])
+def test_what_is_zero_at_night_may_change_its_unit(times: float) -> None:
+    """The sun's power in kW and in W: noon is as many times as large as the mean."""
+    y = made(800)
+    sun = (y * np.maximum(0.0, np.sin(2 * np.pi * y.index.hour / 24))).round(1)
+    late = y.index >= y.index[-1] - pd.Timedelta(days=3)
+    (found,) = look(prepared(sun.mask(late, times * sun)), unit="kW")
+    assert (found.name, found.size) == ("unit change", pytest.approx(times))
+
+
 UNITS = {"thousand": (1000.0, 0.0), "joule": (3.6, 0.0), "fahrenheit": (1.8, 32.0)}
 OF = {"thousand": "people", "joule": "MW", "fahrenheit": "degC"}
 
