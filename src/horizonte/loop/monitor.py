@@ -124,14 +124,14 @@ def _head(look: Look, standing: Standing) -> str:
 
 
 def _same(before: Verdict, standing: Standing, policy: Policy, *, found: Sequence[Found]) -> bool:
-    known = pd.Timestamp(before.as_of) == standing.as_of
-    known = known and before.evidence.get("clocks", {}) == weigh.clocks(standing)
-    known = (
-        known and standing.looked == before.recorded_at
-    )  # one on another champion scores for all
     told = [(f["unique_id"], f["name"]) for f in before.evidence["findings"]]
-    named = told == [(f.unique_id, f.name) for f in found]  # a note can end what was found
-    return known and named and before.policy == policy.model_dump(mode="json")
+    return (
+        pd.Timestamp(before.as_of) == standing.as_of
+        and before.evidence.get("clocks", {}) == weigh.clocks(standing)
+        and before.recorded_at == standing.looked  # a look at another champion scores for all
+        and told == [(f.unique_id, f.name) for f in found]  # a note can end what was found
+        and before.policy == policy.model_dump(mode="json")
+    )
 
 
 def _findings(seen: Weighed) -> Iterator[dict[str, Any]]:
