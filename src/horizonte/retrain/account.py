@@ -45,10 +45,19 @@ def told(found: Mapping[str, Any]) -> Iterator[str]:
     for row in found["promotions"]:
         yield f"  {row['recorded_at']:%Y-%m-%d %H:%M}Z {row['kind']} by {row['promoted_by']}: {row['why']}"
     for row in found["gains"]:
-        yield (
-            f"  since then: {row['said']}, {row['gain']:+.1%} "
-            f"({row['low']:+.1%} to {row['high']:+.1%}) over {row['days']} days"
-        )
+        yield f"  since then: {gained(row)}"
+
+
+def gained(row: Mapping[Any, Any]) -> str:
+    """Return whether a promotion helped, in words."""
+    between = f"{row['low']:+.1%} to {row['high']:+.1%}"
+    return f"{row['said']}, {row['gain']:+.1%} ({between}) over {row['days']} days"
+
+
+def judged(conn: Connection) -> Iterator[str]:
+    """Yield, of each promotion that was judged, oldest first, whether it helped."""
+    for row in read_frame(conn, _JUDGED).to_dict("records"):
+        yield f"The promotion of {row['sha256'][:12]}: {gained(row)}."
 
 
 def markdown(run: Run, done: Mapping[str, Mapping[str, Any]]) -> str:
@@ -68,6 +77,9 @@ def markdown(run: Run, done: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 _GATES = "SELECT * FROM gate WHERE challenger = %(version)s ORDER BY id"
+_JUDGED = """SELECT p.sha256, g.* FROM promotion AS p CROSS JOIN LATERAL (
+        SELECT * FROM gain WHERE promotion_id = p.id ORDER BY id DESC LIMIT 1) AS g
+    ORDER BY p.id"""
 _GAINS = """SELECT DISTINCT ON (g.promotion_id) g.* FROM gain AS g
     JOIN promotion AS p ON p.id = g.promotion_id WHERE p.sha256 = %(version)s
     ORDER BY g.promotion_id, g.id DESC"""
