@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
 from horizonte.serve.moves import version
 from horizonte.store import browse
 from horizonte.store.bulk import read_frame
@@ -58,6 +60,27 @@ def judged(conn: Connection) -> Iterator[str]:
     """Yield, of each promotion that was judged, oldest first, whether it helped."""
     for row in read_frame(conn, _JUDGED).to_dict("records"):
         yield f"The promotion of {row['sha256'][:12]}: {gained(row)}."
+
+
+def steps(found: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each fact of each step as (when, step, what, value); the first two on a step's first."""
+    for row in found.to_dict("records"):
+        head = (f"{row['recorded_at']:%Y-%m-%d %H:%M:%S}", row["step"])
+        for fact in list(_facts(row["detail"])) or [("", "")]:
+            yield (*head, *fact)
+            head = ("", "")
+
+
+def _facts(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in detail.items():
+        if isinstance(value, Mapping):
+            yield from ((name, f"{key}: {part}") for key, part in value.items())
+        elif isinstance(value, list):
+            yield from ((name, str(part)) for part in value)
+        elif isinstance(value, bool):
+            yield name, "yes" if value else "no"
+        elif value is not None:
+            yield name, str(value)
 
 
 def markdown(run: Run, done: Mapping[str, Mapping[str, Any]]) -> str:
