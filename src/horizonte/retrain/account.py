@@ -64,6 +64,8 @@ def judged(conn: Connection) -> Iterator[str]:
 
 def steps(found: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
     """Yield each fact of each step as (when, step, what, value); the first two on a step's first."""
+    if found.empty:
+        yield "", "waiting", "", ""
     for row in found.to_dict("records"):
         head = (f"{row['recorded_at']:%Y-%m-%d %H:%M:%S}", row["step"])
         for fact in list(_facts(row["detail"])) or [("", "")]:
