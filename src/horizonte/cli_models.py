@@ -99,14 +99,18 @@ def roll_back(
 
 @app.command("history")
 def show_history() -> None:
-    """Show every move of the pointer, oldest first."""
+    """Show every move of the pointer, oldest first, and which promotions helped."""
+    from horizonte.retrain import account
     from horizonte.store import promotions
     from horizonte.store.connection import connect
 
     with connect() as conn:
         moves = promotions.promotions(conn)
+        judged = list(account.judged(conn))
     rows = []
     for row in moves.to_dict("records"):
         when = f"{pd.Timestamp(row['recorded_at']):%Y-%m-%d %H:%M:%S}"
         rows.append((when, row["kind"], row["sha256"][:12], row["promoted_by"], row["why"]))
     table(["when", "move", "version", "by", "why"], rows)
+    for line in judged:
+        out.print(line, markup=False, highlight=False)

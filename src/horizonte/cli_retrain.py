@@ -83,11 +83,11 @@ def retrainings(
         for row in found.to_dict("records"):
             out.print(json.dumps(row, default=str), markup=False, highlight=False)
         return
-    columns = (
-        ["id", "action", "step", "why"] if number is None else ["recorded_at", "step", "detail"]
-    )
-    shown = found[columns].fillna({"step": "waiting"})
-    table(columns, shown.itertuples(index=False))
+    if number is not None:
+        table(["when", "step", "", ""], account.steps(found))
+        return
+    columns = ["id", "action", "step", "why"]
+    table(columns, found[columns].fillna({"step": "waiting"}).itertuples(index=False))
 
 
 def _told(done: Done) -> Done:

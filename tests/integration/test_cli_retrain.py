@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -139,4 +140,8 @@ def test_the_queue_is_shown_whole(queue: Queue) -> None:
     shown = queue.command("retrainings").stdout.splitlines()
     assert shown[1].rstrip() == f" {number:<2}  retrain  waiting  {why.rstrip()}"
     retrainings.record(queue.conn, number, "refused", {"why": why})
-    assert why in queue.command("retrainings", str(number)).stdout
+    told = queue.command("retrainings", str(number)).stdout
+    assert f"refused  why  {why.rstrip()}" in told
+    assert "{" not in told
+    (line,) = queue.command("retrainings", str(number), "--json").stdout.splitlines()
+    assert json.loads(line)["detail"] == {"why": why}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from horizonte.errors import Fault
-from horizonte.loop.pages import CHARTS, FOLDER, UPLOADED, template
+from horizonte.loop.pages import CHARTS, FOLDER, UPLOADED, WHOLE, changing, template
 from horizonte.monitor import looks
 from horizonte.monitor.looks import PREFIX, Look
 from horizonte.serve.bucket import Bucket
@@ -69,22 +69,38 @@ def thin(folder: Path) -> None:
     index = folder / "index.html"
     if not charts or not index.exists():
         return
+    changing(folder)
     index.write_text(_LINKED.sub(r"\1", index.read_text("utf-8")), "utf-8")
-    (folder / UPLOADED).unlink(missing_ok=True)
     for path in charts:
         path.unlink()
 
 
 def upload(root: Path, bucket: Bucket) -> int:
-    """Make ``bucket`` hold what lies here and is not there yet; return how many pages were put."""
+    """Make ``bucket`` hold what lies here and is not there yet; return how many pages were put.
+
+    Only dates in which something is new since they were held whole are walked.
+    """
     whole = root / FOLDER
     written = 0
-    for folder in sorted({path.parent for path in whole.rglob("*.html")} - {whole}):
-        if not (folder / UPLOADED).exists():
-            written += _put(folder, f"{PREFIX}/{folder.relative_to(whole).as_posix()}", bucket)
-            (folder / UPLOADED).touch()
+    for date in sorted(path for path in whole.iterdir() if path.is_dir()):
+        if not (date / WHOLE).exists():
+            written += sum(_put_new(root, folder, bucket) for folder in _folders(date))
+            (date / WHOLE).touch()
     bucket.put(f"{PREFIX}/index.html", (whole / "index.html").read_bytes(), "text/html")
     return written + 1
+
+
+def _folders(date: Path) -> list[Path]:
+    return sorted({path.parent for path in date.rglob("*.html")})
+
+
+def _put_new(root: Path, folder: Path, bucket: Bucket) -> int:
+    if (folder / UPLOADED).exists():
+        return 0
+    below = folder.relative_to(root / FOLDER).as_posix()
+    written = _put(folder, f"{PREFIX}/{below}", bucket)
+    (folder / UPLOADED).touch()
+    return written
 
 
 def _put(folder: Path, below: str, bucket: Bucket) -> int:
@@ -112,5 +128,5 @@ def _write(folder: Path, found: Dates, *, below: str) -> None:
     if path.exists() and path.read_text("utf-8") == text:
         return
     folder.mkdir(parents=True, exist_ok=True)
+    changing(folder)
     path.write_text(text, "utf-8")
-    (folder / UPLOADED).unlink(missing_ok=True)

@@ -38,6 +38,17 @@ logger = logging.getLogger(__name__)
 BY = "monitor"
 
 
+class Monitored(StoreFault):
+    """Another process is monitoring this database, and one does at a time."""
+
+    def __init__(self) -> None:
+        fix = "wait for its verdict, which `horizonte verdicts` shows"
+        super().__init__("database", "monitored", "free", fix)
+
+    def __str__(self) -> str:
+        return f"another process is monitoring this database; {self.fix}"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The verdict in force, whether it is new, and how many scores were appended."""
@@ -52,7 +63,7 @@ def run(conn: Connection, *, root: Path, bucket: Callable[[], Bucket]) -> Outcom
 
     What is known already at this instant is not decided again: without new scores, and under
     the same policy, the verdict that stands is returned. Killed anywhere, the next run does it
-    whole. Raises StoreFault while another process monitors this database, NoChampion, NoHistory.
+    whole. Raises Monitored while another process monitors this database, NoChampion, NoHistory.
     """
     policy = policies.load(root / paths.MARKER)
     with _alone(conn):
@@ -102,9 +113,7 @@ def again(verdict: Verdict) -> Decision:
 def _alone(conn: Connection) -> Iterator[None]:
     row = conn.execute("SELECT pg_try_advisory_lock(%s)", (verdicts.LOCK,)).fetchone()
     if row is None or not row[0]:
-        raise StoreFault(
-            "second monitoring", "now", "possible while another runs", "wait for it to end"
-        )
+        raise Monitored
     try:
         yield
     finally:

@@ -20,6 +20,7 @@ from horizonte.report.windows import Pair
 logger = logging.getLogger(__name__)
 FOLDER = files.REPORTS / "monitoring"
 UPLOADED = ".uploaded"  # marks a folder whose pages the bucket holds
+WHOLE = ".whole"  # marks a date of which every folder is marked
 MOST_COLUMNS = 30  # on one Evidently page; those that drifted come first
 MOST_ROWS = 500  # of a table on the index
 QUALITY = "quality.html"
@@ -55,7 +56,7 @@ def draw(seen: Weighed, folder: Path, *, head: str) -> Drawn:
     A column that cannot be tested is named so and stops nothing. Windows are samples of at most
     2,000 rows and a page has at most ``MOST_COLUMNS`` columns, so sizes are bounded.
     """
-    (folder / UPLOADED).unlink(missing_ok=True)
+    changing(folder)
     pages, pairs = [], {}
     for kind, (title, what) in TITLES.items():
         name = f"{kind}s.html"
@@ -65,6 +66,12 @@ def draw(seen: Weighed, folder: Path, *, head: str) -> Drawn:
         said = index.drift_verdict([p.comparison.as_row() for p in pairs[kind]], what=what)
         pages.append(Page(name, title, said, _headed(folder / name, f"{title}: {head}")))
     return Drawn((*pages, _quality(seen, folder, head)), pairs)
+
+
+def changing(folder: Path) -> None:
+    """Note, before a page in ``folder`` changes, that the bucket is to get it."""
+    for mark in (folder / UPLOADED, folder / WHOLE, folder.parent / WHOLE):
+        mark.unlink(missing_ok=True)
 
 
 def write(

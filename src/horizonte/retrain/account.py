@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
 from horizonte.serve.moves import version
 from horizonte.store import browse
 from horizonte.store.bulk import read_frame
@@ -45,10 +47,42 @@ def told(found: Mapping[str, Any]) -> Iterator[str]:
     for row in found["promotions"]:
         yield f"  {row['recorded_at']:%Y-%m-%d %H:%M}Z {row['kind']} by {row['promoted_by']}: {row['why']}"
     for row in found["gains"]:
-        yield (
-            f"  since then: {row['said']}, {row['gain']:+.1%} "
-            f"({row['low']:+.1%} to {row['high']:+.1%}) over {row['days']} days"
-        )
+        yield f"  since then: {gained(row)}"
+
+
+def gained(row: Mapping[Any, Any]) -> str:
+    """Return whether a promotion helped, in words."""
+    between = f"{row['low']:+.1%} to {row['high']:+.1%}"
+    return f"{row['said']}, {row['gain']:+.1%} ({between}) over {row['days']} days"
+
+
+def judged(conn: Connection) -> Iterator[str]:
+    """Yield, of each promotion that was judged, oldest first, whether it helped."""
+    for row in read_frame(conn, _JUDGED).to_dict("records"):
+        yield f"The promotion of {row['sha256'][:12]}: {gained(row)}."
+
+
+def steps(found: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each fact of each step as (when, step, what, value); the first two on a step's first."""
+    if found.empty:
+        yield "", "waiting", "", ""
+    for row in found.to_dict("records"):
+        head = (f"{row['recorded_at']:%Y-%m-%d %H:%M:%S}", row["step"])
+        for fact in list(_facts(row["detail"])) or [("", "")]:
+            yield (*head, *fact)
+            head = ("", "")
+
+
+def _facts(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in detail.items():
+        if isinstance(value, Mapping):
+            yield from ((name, f"{key}: {part}") for key, part in value.items())
+        elif isinstance(value, list):
+            yield from ((name, str(part)) for part in value)
+        elif isinstance(value, bool):
+            yield name, "yes" if value else "no"
+        elif value is not None:
+            yield name, str(value)
 
 
 def markdown(run: Run, done: Mapping[str, Mapping[str, Any]]) -> str:
@@ -68,6 +102,9 @@ def markdown(run: Run, done: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 _GATES = "SELECT * FROM gate WHERE challenger = %(version)s ORDER BY id"
+_JUDGED = """SELECT p.sha256, g.* FROM promotion AS p CROSS JOIN LATERAL (
+        SELECT * FROM gain WHERE promotion_id = p.id ORDER BY id DESC LIMIT 1) AS g
+    ORDER BY p.id"""
 _GAINS = """SELECT DISTINCT ON (g.promotion_id) g.* FROM gain AS g
     JOIN promotion AS p ON p.id = g.promotion_id WHERE p.sha256 = %(version)s
     ORDER BY g.promotion_id, g.id DESC"""

@@ -51,16 +51,22 @@ def make(conn: Connection, folder: Path, target: Path, *, pinned: Pinned) -> Non
             _write(target / iso, _recalibrated(forecaster, rows, cutoffs))
             counted = max(counted, int(cutoffs.max()))
     if not counted:
-        raise Refused(
-            f"no series was forecast from {LEAST} cutoffs between {since:%Y-%m-%d} and "
-            f"{pin:%Y-%m-%d}: ask again when there is more that the champion was not trained on"
-        )
+        raise Refused(_too_few(since, pin))
     trained = model.card.get("recalibrated", {}).get("trained", model.version)
     own = dict(model.card) | {
         "data_as_of": pin.isoformat(),
         "recalibrated": {"from": model.version, "trained": trained, "cutoffs": counted},
     }
     card.write(target, {k: v for k, v in own.items() if k != "files"})
+
+
+def _too_few(since: pd.Timestamp, pin: pd.Timestamp) -> str:
+    first, last = f"{since:%Y-%m-%d}", f"{pin:%Y-%m-%d}"
+    if first == last:
+        why = f"the champion was trained on all until {first}, and there the days of the gate begin"
+    else:
+        why = f"no series was forecast from {LEAST} cutoffs between {first} and {last}"
+    return f"{why}: ask again when there is more that the champion was not trained on"
 
 
 def held_against(

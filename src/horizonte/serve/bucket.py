@@ -74,12 +74,15 @@ class Bucket:
             raise self._failed("read", key, why) from None
         return content
 
-    def listed(self, prefix: str) -> dict[str, tuple[datetime, int]]:
-        """Return the keys that begin with ``prefix``: when each was written, and its size."""
+    def listed(self, prefix: str, *, after: str = "") -> dict[str, tuple[datetime, int]]:
+        """Return the keys that begin with ``prefix``: when each was written, and its size.
+
+        Keys come in their order: those up to ``after`` are not even asked for.
+        """
         found: dict[str, tuple[datetime, int]] = {}
         try:
             for page in self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=prefix
+                Bucket=self.name, Prefix=prefix, StartAfter=after
             ):
                 for one in page.get("Contents", ()):
                     found[one["Key"]] = (one["LastModified"], int(one["Size"]))

@@ -16,25 +16,27 @@ from horizonte.store.promotions import Moved, Promotion
 SHORTEST = 4  # characters by which a version may be named
 
 
+class NoFormer(NotFound):
+    """No champion came before the present one; ``way`` says how the caller names another version."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__("former champion", None, "in the ledger", f"name another version: {way}")
+
+
 def rollback(
     conn: Connection, *, why: str, by: str, to: str | None = None, over: str | None = None
 ) -> Promotion:
     """Make the champion before the present one (or ``to``) the champion again; return the row.
 
     Its very bytes serve again, so it answers as it did. Needs no training and takes one row,
-    after the folder was found whole. Raises NotFound where there is nothing to go back to,
-    ModelFault or StoreFault for a folder that cannot be had, Moved where ``over`` is given and does
-    not serve.
+    after the folder was found whole. Raises NoFormer where there is nothing to go back to, NotFound
+    for a version that is none, ModelFault or StoreFault for a folder that cannot be had, Moved where
+    ``over`` is given and does not serve.
     """
     past = promotions.promotions(conn)
     target = version(conn, to) if to else before(Move(*m) for m in _moves(past))
     if target is None:
-        raise NotFound(
-            "former champion",
-            None,
-            "in the ledger",
-            "see `horizonte models list` for what there is",
-        )
+        raise NoFormer("--to, with one of `horizonte models list`")
     return _move(conn, target, kind="rollback", why=why, by=by, over=over)
 
 

@@ -14,6 +14,7 @@ from horizonte.store.requests import InProgress, KeyReused
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_VALUE = 200
+NOT_BLANK = r"\S"  # the pattern of a text that must say something
 
 
 _OF_STATUS = {
@@ -117,19 +118,25 @@ def of_validation(errors: list[dict[str, Any]], body: bytes) -> Problem:
         return of("malformed-json", str(errors[0].get("msg")))
     told: dict[str, dict[str, object]] = {}
     for error in errors[:20]:
+        allowed = _allowed(error)
         name, value = _locate(body, error) if _in_body(error) else _named(error)
         if name in told:  # the branches of one union are one field to the client
-            told[name]["allowed"] = f"{told[name]['allowed']}, or: {error['msg']}"
+            told[name]["allowed"] = f"{told[name]['allowed']}, or: {allowed}"
         else:
             told[name] = {
                 "field": name,
                 "value": value,
-                "allowed": error["msg"],
+                "allowed": allowed,
                 "fix": _FIXES.get(error["type"], "change {0}; see /docs").format(name),
             }
     detail = "; ".join(f"{name}: {one['allowed']}" for name, one in list(told.items())[:3])
     first = next(iter(told.values()), {})
     return of("invalid-field", detail or None, **first, errors=list(told.values()))
+
+
+def _allowed(error: dict[str, Any]) -> str:
+    blank = error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == NOT_BLANK
+    return "must not be blank" if blank else str(error["msg"])
 
 
 _FIXES = {"extra_forbidden": "remove {0}; /docs lists the fields", "missing": "add {0}"}

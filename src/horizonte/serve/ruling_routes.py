@@ -47,7 +47,10 @@ def promote(request: Request, version: str, asked: schemas.PromoteRequest) -> sc
 def roll_back(request: Request, asked: schemas.RollbackRequest) -> schemas.Promoted:
     """Make the champion before the present one serve again, or another that is named."""
     given: dict[str, Any] = asked.model_dump() | {"by": by(request)}
-    return _told(_answers(request).read(lambda conn: moves.rollback(conn, **given)))
+    try:
+        return _told(_answers(request).read(lambda conn: moves.rollback(conn, **given)))
+    except moves.NoFormer:
+        raise moves.NoFormer('"to" in the body, with one of GET /models') from None
 
 
 def by(request: Request) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from horizonte.serve.problems import NOT_BLANK
 from horizonte.serve.schemas_out import CURSOR, Asked
 from horizonte.store.retrainings import Action, Step
 
@@ -26,9 +27,7 @@ class RetrainRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    why: str = Field(
-        min_length=1, max_length=1_000, pattern=r"\S", description="kept in the ledger"
-    )
+    why: str = Field(max_length=1_000, pattern=NOT_BLANK, description="kept in the ledger")
     action: Action = Field("retrain", description="train anew, or only calibrate the intervals")
 
 

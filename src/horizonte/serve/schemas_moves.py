@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from horizonte.serve.problems import NOT_BLANK
 from horizonte.serve.schemas_out import PromotionEntry
 
 PROMOTE_EXAMPLE = {"why": "it read the new sensor from the start"}
@@ -18,9 +19,7 @@ class PromoteRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    why: str = Field(
-        min_length=1, max_length=1_000, pattern=r"\S", description="kept in the ledger"
-    )
+    why: str = Field(max_length=1_000, pattern=NOT_BLANK, description="kept in the ledger")
     over: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{64}$",

@@ -64,18 +64,21 @@ class Reports:
             )
         return content
 
-    def here(self) -> list[Entry]:
-        """Return what lies on this host."""
-        return sorted(self._walked()) if self._root is not None else []
+    def here(self, start: str, *, since: str = "") -> list[Entry]:
+        """Return what lies on this host, of names that begin so, and of looks of dates from ``since``."""
+        return sorted(self._walked(start, since)) if self._root is not None else []
 
-    def away(self, start: str = "") -> list[Entry]:
-        """Return what lies in the bucket, of names that begin so; raise Missing when it is away."""
+    def away(self, start: str, *, since: str = "") -> list[Entry]:
+        """Return what lies in the bucket, as ``here`` does; raise Missing when it is away."""
+        # SeaweedFS leaves out all below a folder that it is to start after: begin before it.
+        after = since and PREFIX + start + since[:-1]
         try:
-            found = self._client().listed(PREFIX + start)
+            found = self._client().listed(PREFIX + start, after=after)
         except Fault as why:
             raise Missing("bucket", str(why)[:300]) from None
         names = {key.removeprefix(PREFIX): at for key, (at, _) in found.items()}
-        return sorted(Entry(name, at) for name, at in names.items() if is_name(name))
+        kept = (Entry(name, at) for name, at in names.items() if name >= start + since)
+        return sorted(entry for entry in kept if is_name(entry.name))
 
     def _fetched(self, name: str) -> bytes:
         try:
@@ -93,14 +96,28 @@ class Reports:
         inside = path.resolve().is_relative_to(self._root.resolve())
         return path if inside and path.is_file() else None
 
-    def _walked(self) -> Iterator[Entry]:
+    def _walked(self, start: str, since: str) -> Iterator[Entry]:
         assert self._root is not None
-        for path in self._root.rglob("*.html"):
+        for path in self._found(start, since):
             name = path.relative_to(self._root).as_posix()
             name = name if name.startswith(("monitoring/", "gates/")) else f"training/{HERE}/{name}"
             shown = is_name(name) and path.name != files.PLOTS_TEMPLATE.name
-            if shown and self._local(name) is not None:
+            if shown and name.startswith(start) and self._local(name) is not None:
                 yield Entry(name, datetime.fromtimestamp(path.stat().st_mtime, UTC))
+
+    def _found(self, start: str, since: str) -> Iterator[Path]:
+        """Yield files that can have such names: looks are many, and only theirs are walked."""
+        assert self._root is not None
+        kind, _, group = start.partition("/")
+        if kind != "monitoring":
+            for pattern in ("gates/*.html",) if kind == "gates" else ("*.html", "notebooks/*.html"):
+                yield from self._root.glob(pattern)
+        elif group:
+            yield from (self._root / kind / group).glob("*.html")
+        elif (self._root / kind).is_dir():
+            for date in (self._root / kind).iterdir():
+                if date.name >= since:
+                    yield from date.rglob("*.html")
 
     def _client(self) -> Bucket:
         with self._lock:

@@ -66,8 +66,15 @@ def show(request: Request) -> Response:
     """Answer with every look and training, the newest first; what cannot be had is named."""
     page, state = pages.page(request), request.app.state
     told = pages.part(lambda: state.database.read(_said, page.t))
-    away = pages.part(state.reports.away)
-    entries = [*(away.value or ()), *state.reports.here()]
+    since = first(told.value or {})
+    away = pages.part(
+        lambda: [
+            *state.reports.away("monitoring/", since=since),
+            *state.reports.away("training/"),
+        ]
+    )
+    here = state.reports.here("monitoring/", since=since) + state.reports.here("training/")
+    entries = [*(away.value or ()), *here]
     return pages.html(
         page,
         "reports.html.j2",
@@ -98,7 +105,7 @@ def _frame(request: Request, name: str) -> Response:
     page, state = pages.page(request), request.app.state
     kind, group = _place(name)
     away = pages.part(lambda: state.reports.away(f"{kind}/{group}"))
-    entries = [*(away.value or ()), *state.reports.here()]
+    entries = [*(away.value or ()), *state.reports.here(f"{kind}/{group}")]
     known = any(entry.name == name for entry in entries)
     if not known and not away.missing:
         raise HTTPException(404)
@@ -138,6 +145,11 @@ def groups(entries: Iterable[Entry], kind: str) -> list[Group]:
             found.setdefault(group, []).append(entry)
     made = [_group(name, own) for name, own in found.items()]
     return sorted(made, key=lambda one: (one.at is not None, one.at), reverse=True)
+
+
+def first(told: Mapping[str, Said]) -> str:
+    """Return the date before which no look is among the LOOKS that are shown; none is known: all are."""
+    return min(_look(name).date for name in told) if len(told) >= LOOKS else ""
 
 
 def monitorings(entries: Iterable[Entry], told: Mapping[str, Said]) -> list[Group]:

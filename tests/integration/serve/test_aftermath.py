@@ -15,7 +15,7 @@ import pytest
 
 from horizonte.contracts import QUANTILE_COLUMNS
 from horizonte.policy import Gate
-from horizonte.retrain import aftermath
+from horizonte.retrain import account, aftermath
 from horizonte.retrain.shadow import shadow
 from horizonte.serve import champion as champions
 from horizonte.serve import predict, reading, vintages
@@ -164,6 +164,9 @@ def test_a_promotion_that_helped_is_said_to_and_stays(
     assert set(row.evidence["series"]) == set(NAMES)
     found = conn.execute("SELECT count(*) FROM gain").fetchone()
     assert found == (1,)
+    (told,) = account.judged(conn)
+    assert told.startswith(f"The promotion of {linear.version[:12]}: helped, +")
+    assert told.endswith(f" over {row.days} days.")
 
 
 def test_harm_is_reverted_once_loudly_and_for_good(

@@ -58,7 +58,7 @@ def test_a_rollback_answers_bit_for_bit_as_before(
 
 def test_nothing_is_moved_without_a_place_to_go(conn: Connection) -> None:
     """Before any promotion there is nothing to go back to, and an unknown version is named."""
-    with pytest.raises(NotFound, match="former champion"):
+    with pytest.raises(NotFound, match=r"former champion.*--to, .*horizonte models list"):
         moves.rollback(conn, why="x", by="test")
     with pytest.raises(NotFound, match="feed"):
         moves.promote(conn, "feed", why="x", by="test")
@@ -116,6 +116,21 @@ def test_what_may_not_be_moved_stays(
         told = (answer.status_code, answer.json()["type"])
         assert told == (status, f"/problems/{slug}"), answer.text
     assert len(promotions.promotions(conn)) == rows
+
+
+def test_a_fix_over_http_is_one_for_http(
+    client: httpx.Client, conn: Connection, bucket: S3Settings, variant: Callable[[str], Path]
+) -> None:
+    """With nowhere further back to go, the body and the route are named, not the command line."""
+    last = publish(conn, variant("five"), s3=bucket, why="five")
+    for _ in range(len(promotions.promotions(conn))):
+        answer = client.post("/models/rollback", json={"why": "back to the first"})
+        if answer.status_code != 200:
+            break
+    moves.promote(conn, last, why="as it was", by="test")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+    fix = answer.json()["fix"]
+    assert fix == 'name another version: "to" in the body, with one of GET /models'
 
 
 def test_where_no_key_is_asked_for_everything_is_granted(client: httpx.Client) -> None:

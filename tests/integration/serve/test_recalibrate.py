@@ -111,3 +111,13 @@ def test_too_few_cutoffs_are_refused(loaded: str, narrow: Path, tmp_path: Path) 
         recalibrate.make(
             conn, narrow, tmp_path / "made", pinned=_pinned(TRAINED + pd.Timedelta(days=7))
         )
+
+
+def test_no_day_left_is_refused_as_such(narrow: Path, loaded: str, tmp_path: Path) -> None:
+    """Where the days of the gate begin where the training ended, no stretch of one day is named."""
+    with (
+        connect(loaded) as conn,
+        pytest.raises(Refused, match="until 2025-02-10, and there") as why,
+    ):
+        recalibrate.make(conn, narrow, tmp_path / "made", pinned=_pinned(TRAINED))
+    assert "between" not in str(why.value)

@@ -11,11 +11,12 @@ import httpx
 import pytest
 from tests.integration.web.conftest import END, running
 
+from horizonte.config import Settings
 from horizonte.embedded.endpoints import S3Settings
 from horizonte.serve.bucket import Bucket
 from horizonte.store import verdicts
 from horizonte.store.connection import connect
-from horizonte.web.reports import MOST_BYTES
+from horizonte.web.reports import MOST_BYTES, Reports
 
 Get = Callable[..., str]
 DATES = ("2026-01-12/9", "2026-01-12/10", "2026-01-13", "2026-01-14")  # with a look, or without
@@ -155,6 +156,22 @@ def test_links_to_all_dates_lead_to_the_list(web: httpx.Client) -> None:
     """The index that lies in the bucket is the list of reports here."""
     answer = web.get("/reports/monitoring/index.html")
     assert (answer.status_code, answer.headers["location"]) == (307, "/reports")
+
+
+def test_of_the_bucket_only_dates_that_are_shown_are_listed(
+    web: httpx.Client, bucket: S3Settings
+) -> None:
+    """From a date on, that date and all of its looks with it."""
+    entries = Reports(Settings(s3=bucket.url()), None).away("monitoring/", since="2026-01-13")
+    assert {entry.name for entry in entries} == {
+        f"monitoring/{day}/{page}.html" for day in DATES[2:] for page in ("index", "inputs")
+    } | {"monitoring/2026-01-14/quality.html"}
+
+
+def test_looks_of_the_first_date_are_listed_too(web: httpx.Client, bucket: S3Settings) -> None:
+    """Those of a date with folders are not left out by a server that starts after the date."""
+    entries = Reports(Settings(s3=bucket.url()), None).away("monitoring/", since="2026-01-12")
+    assert len([one for one in entries if one.name.startswith("monitoring/2026-01-12/")]) == 5
 
 
 def test_without_the_bucket_the_rest_is_shown(database_url: str, tmp_path: Path) -> None:

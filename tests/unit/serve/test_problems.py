@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from horizonte.errors import ConfigFault, DataFault, Fault, ModelFault, NotFound, StoreFault
 from horizonte.serve import kinds, problems
+from horizonte.serve.schemas_moves import RollbackRequest
 
 
 @pytest.mark.parametrize("kind", kinds.KINDS.values(), ids=lambda k: k.slug)
@@ -85,3 +87,15 @@ def test_a_long_value_is_cut() -> None:
         "value"
     ]
     assert len(str(value)) < 210
+
+
+@pytest.mark.parametrize("why", ["", " "])
+def test_a_blank_reason_is_told_plainly(why: str) -> None:
+    """Not by the pattern that it does not match."""
+    with pytest.raises(ValidationError) as refused:
+        RollbackRequest(why=why)
+    problem = problems.of_validation(
+        [dict(one) for one in refused.value.errors()], json.dumps({"why": why}).encode()
+    )
+    assert problem.extra["allowed"] == "must not be blank"
+    assert problem.detail == "why: must not be blank"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from horizonte.web.reports import Entry, is_name
-from horizonte.web.reports_page import Said, framed, groups, monitorings
+from horizonte.config import Settings
+from horizonte.web.reports import Entry, Reports, is_name
+from horizonte.web.reports_page import LOOKS, Said, first, framed, groups, monitorings
 
 AT = datetime(2026, 1, 14, tzinfo=UTC)
 
@@ -81,3 +83,33 @@ def test_pages_of_a_training_stand_in_their_order() -> None:
     files = ("notebooks/train", "drift_inputs", "quality", "index")
     (found,) = groups([Entry(f"training/v/{file}.html", AT) for file in files], "training")
     assert list(found.pages) == ["index", "quality", "drift_inputs", "train"]
+
+
+def test_only_dates_that_are_shown_are_walked() -> None:
+    """None is left out before as many looks are known as are shown; then those before the oldest."""
+    many = {f"2026-01-14/{n}": said(n) for n in range(1, LOOKS)}
+    assert first({}) == first(many) == ""
+    assert first(many | {"2026-01-09/3": said(0)}) == "2026-01-09"
+
+
+def test_on_this_host_only_what_is_asked_for_is_found(tmp_path: Path) -> None:
+    """Looks from a date on, the pages of one look, trainings and gates: each alone."""
+    old, look, training, gate = (
+        "monitoring/2026-01-13/1/index.html",
+        "monitoring/2026-01-14/1/index.html",
+        "notebooks/train.html",
+        "gates/2026-01-14-34e569a7bb04.html",
+    )
+    for name in (old, look, "monitoring/2026-01-14/10/index.html", training, gate):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+
+    def found(start: str, since: str = "") -> list[str]:
+        return [one.name for one in Reports(Settings(), tmp_path).here(start, since=since)]
+
+    assert found("monitoring/", "2026-01-14") == [look, "monitoring/2026-01-14/10/index.html"]
+    assert len(found("monitoring/")) == 3
+    assert found("monitoring/2026-01-14/1") == [look]
+    assert found("training/") == [f"training/here/{training}"]
+    assert found("gates/2026-01-14-34e569a7bb04") == [gate]
+    assert Reports(Settings(), tmp_path / "none").here("monitoring/") == []
