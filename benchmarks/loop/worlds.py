@@ -17,6 +17,7 @@ HISTORY = pd.Timedelta(days=2 * 364)
 UNIQUE_ID = "world/y"
 SAMPLE, DEMAND = Path(__file__).parents[2] / "data/clean/observation.parquet", "vic/demand_mw"
 ZONE = "Australia/Melbourne"
+YEAR = 365.2425  # days; another one would move against the calendar, and be a change
 FACTORS = (1000.0, 0.001, 100.0, 0.01, 3.6, 1 / 3.6)
 
 
@@ -104,7 +105,7 @@ def _profile(rng: np.random.Generator) -> np.ndarray:
 
 def _seasons(t: np.ndarray, profile: np.ndarray) -> np.ndarray:
     week = np.where(t // 24 % 7 < 5, 1.0, 0.6)
-    year = 15 * np.cos(2 * np.pi * t / (24 * 364))
+    year = 15 * np.cos(2 * np.pi * t / (24 * YEAR))
     return profile[t % 24] * week + year
 
 

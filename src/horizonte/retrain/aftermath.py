@@ -88,8 +88,8 @@ def revert_if_harmed(conn: Connection) -> Promotion | None:
         former = str(current.previous)
         why = (
             f"version {current.sha256[:12]} lost {-100 * found.gain:.1f} % more than "
-            f"{former[:12]} over {found.days} days of live forecasts "
-            f"({-100 * found.high:.1f} % to {-100 * found.low:.1f} %)"
+            f"{former[:12]} over {found.days} days of live forecasts, "
+            f"certainly {-100 * found.high:.1f} % or more"
         )
         evidence = {
             "gain_id": found.id,
