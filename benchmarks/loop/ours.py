@@ -20,7 +20,7 @@ from horizonte.model.forecaster import Forecaster
 from horizonte.monitor import decision, weeks
 from horizonte.monitor.courses import learnable
 from horizonte.monitor.evidence import Evidence, Named
-from horizonte.monitor.findings import UNIT, UNNAMED
+from horizonte.monitor.findings import NAMES, UNIT, UNNAMED
 from horizonte.monitor.triggers import AGE
 from horizonte.policy import Policy
 from horizonte.prepare.comparable import misread
@@ -33,6 +33,12 @@ from horizonte.retrain.recalibrate import LEAST, SPAN
 def _card(pin: pd.Timestamp, since: pd.Timestamp | None) -> dict[str, Any]:
     changed = {} if since is None else {UNIQUE_ID: since.isoformat()}
     return {"params": {"snapshot": {"as_of": pin.isoformat(), "changed": changed}}, "scores": {}}
+
+
+def _new(fired: set[str], before: frozenset[str]) -> set[str]:
+    """Return what has begun; a change that gets or loses its name is the one that was."""
+    new, names = fired - before, {*NAMES, UNNAMED}
+    return new - names if UNNAMED in fired | before and before & names else new
 
 
 @dataclass
@@ -131,10 +137,8 @@ class Loop:
         return weigh.evidence(standing, rows, seen, statuses=statuses, asked=asked, courses=courses)
 
     def _note(self, evidence: Evidence, decided: decision.Decision, moment: Moment) -> None:
-        found = {f.name for f in evidence.findings}
-        fired = {*decided.triggers, *found} - {AGE}  # due, no alarm
-        new = fired - self.firing
-        if new - found if UNNAMED in self.firing else new:  # a name that follows is the same alarm
+        fired = {*decided.triggers, *(f.name for f in evidence.findings)} - {AGE}  # due, no alarm
+        if _new(fired, self.firing):
             moment.played.alarms.append(moment.now)
         self.firing, self.before = frozenset(fired), evidence
 
