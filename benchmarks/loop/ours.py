@@ -21,7 +21,7 @@ from horizonte.monitor import decision, weeks
 from horizonte.monitor.courses import learnable
 from horizonte.monitor.evidence import Evidence, Named
 from horizonte.monitor.findings import NAMES, UNIT, UNNAMED
-from horizonte.monitor.triggers import AGE
+from horizonte.monitor.triggers import AGE, ANOTHER
 from horizonte.policy import Policy
 from horizonte.prepare.comparable import misread
 from horizonte.retrain import told
@@ -137,7 +137,10 @@ class Loop:
         return weigh.evidence(standing, rows, seen, statuses=statuses, asked=asked, courses=courses)
 
     def _note(self, evidence: Evidence, decided: decision.Decision, moment: Moment) -> None:
-        fired = {*decided.triggers, *(f.name for f in evidence.findings)} - {AGE}  # due, no alarm
+        said = {
+            t for t in decided.triggers if not t.startswith((AGE, ANOTHER))
+        }  # due; a name's own
+        fired = said | {f.name for f in evidence.findings}
         if _new(fired, self.firing):
             moment.played.alarms.append(moment.now)
         self.firing, self.before = frozenset(fired), evidence

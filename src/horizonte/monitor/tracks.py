@@ -93,7 +93,7 @@ def track(name: str, y: Reals, days: Days, *, learnt: int = 0) -> Track | None:
     end, reach = reference(len(days))
     if end < LEAST:
         return None
-    x = calendar(days, end)
+    x = calendar(days, np.isfinite(y[:end]))
     long = 0 < learnt <= end - LEAST
     if long:
         x = np.column_stack((x, _anew(days, learnt)))

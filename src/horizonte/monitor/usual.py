@@ -24,6 +24,7 @@ ECHOES = np.array([-0.6, -0.45, -0.3, 0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
 FAINT = 0.01  # share of an echo that is none
 ORDER = 7  # of what remains
 HUBER, BOUND, OUTLIER = 3.0, 3.5, 5.0  # innovations beyond count as much as this one
+STRETCH, PART = 28, 0.25  # rows, and the share of them that must be known
 ONE_YEAR, TWO_YEARS = 400, 700  # days from which on seasons, and more of them, can be told
 
 
@@ -44,22 +45,32 @@ class Usual:
         return np.where(np.isfinite(y), fresh, np.nan)
 
 
-def calendar(days: Days, rows: int | None = None) -> Reals:
-    """Return the regressors of each day: weekday, holiday, and by ``rows`` of reference the seasons."""
-    n = len(days) if rows is None else rows
+def calendar(days: Days, known: Flags) -> Reals:
+    """Return the regressors of each day: weekday, holiday, and the seasons that the reference shows.
+
+    ``known`` are the rows of reference with a value: of a few months years apart no season can be told.
+    """
+    n = len(known)
     columns = [np.ones(len(days))]
     if days.row.days == 1:
         columns += weekdays(days)
-        if days.free[:n].sum() >= 4:
+        if days.free[:n][known].sum() >= 4:
             columns.append(days.free.astype(float))
-    known = n * days.row.days
-    waves = 0 if known < ONE_YEAR else 2 if known < TWO_YEARS else 3
+    seen = covered(known) * days.row.days
+    waves = 0 if seen < ONE_YEAR else 2 if seen < TWO_YEARS else 3
     for wave in range(1, waves + 1):
         turn = 2 * np.pi * wave * days.season
         columns += [np.sin(turn), np.cos(turn)]
-    if known >= TWO_YEARS:
+    if seen >= TWO_YEARS:
         columns.append(days.season)
     return np.column_stack(columns)
+
+
+def covered(known: Flags) -> int:
+    """Return how many rows lie in stretches of which a part is known: gaps of days do not count."""
+    starts = np.arange(0, len(known), STRETCH)
+    shares = np.add.reduceat(known, starts) / np.diff(np.r_[starts, len(known)])
+    return int(np.diff(np.r_[starts, len(known)])[shares >= PART].sum())
 
 
 def weekdays(days: Days) -> list[Reals]:

@@ -12,6 +12,7 @@ from tests.unit.monitor.made import made, prepared
 
 from horizonte.contracts import SERIES
 from horizonte.ingest.notes import OPEN
+from horizonte.monitor import skill
 from horizonte.monitor.detect import detect
 from horizonte.monitor.findings import NAMES, UNNAMED, Found
 from horizonte.params import Rules
@@ -262,6 +263,18 @@ def test_errors_that_grow_for_months() -> None:
     (found,) = detect(prepared(y), residuals, series=declared("a"), now=now, policy=POLICY)
     assert found.name == "slow decay"
     assert 0.5 < (found.size or 0) < 2
+
+
+@pytest.mark.parametrize("seed", [12, 19, 22])
+def test_errors_known_of_two_short_times(seed: int) -> None:
+    """A backtest years ago and a few months since tell of no season, and so of no decay."""
+    random, known = np.random.default_rng(seed), np.r_[0:86, 1533:1660]
+    ds = pd.date_range("2022-01-01", periods=1660, freq="D", tz="UTC")[known]
+    size = np.exp(pd.Series(random.normal(size=1660)).ewm(alpha=0.15).mean().to_numpy()[known])
+    errors = random.normal(size=(len(ds), 8)) * size[:, None]
+    residuals = pd.DataFrame({"ds": np.repeat(ds, 8), "residual": errors.ravel()})
+    meta, now = declared("a").iloc[0].to_dict(), ds[-1] + pd.Timedelta("P1D")
+    assert skill.eroded(residuals, meta, now=now, rate=0.05) is None
 
 
 POOR: dict[str, pd.DataFrame] = {
