@@ -137,9 +137,8 @@ class Loop:
         return weigh.evidence(standing, rows, seen, statuses=statuses, asked=asked, courses=courses)
 
     def _note(self, evidence: Evidence, decided: decision.Decision, moment: Moment) -> None:
-        said = {
-            t for t in decided.triggers if not t.startswith((AGE, ANOTHER))
-        }  # due; a name's own
+        # a champion's age is due by policy, and another course follows from a name
+        said = {t for t in decided.triggers if not t.startswith((AGE, ANOTHER))}
         fired = said | {f.name for f in evidence.findings}
         if _new(fired, self.firing):
             moment.played.alarms.append(moment.now)

@@ -220,7 +220,8 @@ def _publish(conn: Connection, root: Path, bucket: Callable[[], Bucket]) -> None
     """Write the lists of looks and put what is new into the bucket; a bucket away is said."""
     listing.write(root, verdicts.paged(conn, listing.MOST))
     try:
-        listing.upload(root, bucket())
-        publish.upload_gates(bucket(), root / files.REPORTS)
+        held = bucket()
+        listing.upload(root, held)
+        publish.upload_gates(held, root / files.REPORTS)
     except Fault as why:
         logger.warning("the pages are not in the bucket yet: %s", why)

@@ -42,12 +42,14 @@ class Calm:
     def alarm(self, rate: float) -> Alarm | None:
         """Return what stands out at the end, else did in the days before it (``shapes.hold``)."""
         limit, size = shapes.threshold(2 * rate), self.z.shape[1]  # one side of two
-        for back in range(min(shapes.LONGEST, size - self.end)):
-            now = self.z[:, size - back - 1]
-            at = int(now.argmin())
-            if -now[at] > limit and back < shapes.hold(LENGTHS[at]):
-                return Alarm(STEP, LENGTHS[at] + back, float(now[at]), limit)
-        return None
+
+        def at(back: int) -> Alarm | None:
+            z = self.z[:, size - back - 1]
+            best = int(z.argmin())
+            passed = -z[best] > limit
+            return Alarm(STEP, LENGTHS[best], float(z[best]), limit) if passed else None
+
+        return shapes.standing(at, since=size - self.end)
 
 
 def calm(noise: Track, fresh: Reals) -> Calm | None:

@@ -9,7 +9,8 @@ passes as often a year as was allowed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,18 @@ def hold(length: int) -> int:
     later: between them it is the same alarm.
     """
     return max(HOLD, min((n for n in STEPS if n > length), default=length) - length)
+
+
+def standing(at: Callable[[int], Alarm | None], *, since: int) -> Alarm | None:
+    """Return what stands out now, or did on one of the last days and still counts (``hold``).
+
+    ``at`` says what stood out so many days before, of which ``since`` are looked at.
+    """
+    for back in range(min(LONGEST, since)):
+        found = at(back)
+        if found is not None and back < hold(found.length):
+            return replace(found, length=found.length + back)
+    return None
 
 
 def scores(fresh: Reals, heard: Reals, usual: Usual, bank: Bank) -> Reals:

@@ -64,14 +64,13 @@ class Track:
     def alarm(self, rate: float) -> Alarm | None:
         """Return what stands out at the end of the track, else did in the days before it (``hold``)."""
         limit, size = shapes.threshold(rate), len(self.y)
-        for back in range(min(shapes.LONGEST, size - self.end)):
-            z = shapes.scores(
-                self.fresh[: size - back], self.heard[: size - back], self.usual, self.bank
-            )
-            found = shapes.loudest(z / self.own, self.bank, limit=limit)
-            if found is not None and back < shapes.hold(found.length):
-                return replace(found, length=found.length + back)
-        return None
+
+        def at(back: int) -> Alarm | None:
+            rows = slice(size - back)
+            z = shapes.scores(self.fresh[rows], self.heard[rows], self.usual, self.bank)
+            return shapes.loudest(z / self.own, self.bank, limit=limit)
+
+        return shapes.standing(at, since=size - self.end)
 
 
 def reference(days: int) -> tuple[int, int]:

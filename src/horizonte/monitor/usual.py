@@ -69,8 +69,8 @@ def calendar(days: Days, known: Flags) -> Reals:
 def covered(known: Flags) -> int:
     """Return how many rows lie in stretches of which a part is known: gaps of days do not count."""
     starts = np.arange(0, len(known), STRETCH)
-    shares = np.add.reduceat(known, starts) / np.diff(np.r_[starts, len(known)])
-    return int(np.diff(np.r_[starts, len(known)])[shares >= PART].sum())
+    rows = np.diff(np.r_[starts, len(known)])
+    return int(rows[np.add.reduceat(known, starts) >= PART * rows].sum())
 
 
 def weekdays(days: Days) -> list[Reals]:

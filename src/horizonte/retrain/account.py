@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from horizonte.serve.moves import version
-from horizonte.store import browse
+from horizonte.store import browse, leaderboard
 from horizonte.store.bulk import read_frame
 from horizonte.store.connection import Connection
 from horizonte.store.retrainings import ENDS, Run
@@ -58,8 +58,9 @@ def gained(row: Mapping[Any, Any]) -> str:
 
 def judged(conn: Connection) -> Iterator[str]:
     """Yield, of each promotion that was judged, oldest first, whether it helped."""
-    for row in read_frame(conn, _JUDGED).to_dict("records"):
-        yield f"The promotion of {row['sha256'][:12]}: {gained(row)}."
+    for row in reversed(leaderboard.promotions(conn, limit=None)):
+        if row["said"] is not None:
+            yield f"The promotion of {row['sha256'][:12]}: {gained(row)}."
 
 
 def steps(found: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
@@ -102,9 +103,6 @@ def markdown(run: Run, done: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 _GATES = "SELECT * FROM gate WHERE challenger = %(version)s ORDER BY id"
-_JUDGED = """SELECT p.sha256, g.* FROM promotion AS p CROSS JOIN LATERAL (
-        SELECT * FROM gain WHERE promotion_id = p.id ORDER BY id DESC LIMIT 1) AS g
-    ORDER BY p.id"""
 _GAINS = """SELECT DISTINCT ON (g.promotion_id) g.* FROM gain AS g
     JOIN promotion AS p ON p.id = g.promotion_id WHERE p.sha256 = %(version)s
     ORDER BY g.promotion_id, g.id DESC"""

@@ -47,13 +47,13 @@ def gate_of(conn: Connection, run_id: int) -> Row | None:
 
 
 def promotions(
-    conn: Connection, *, before: int | None = None, limit: int, version: str | None = None
+    conn: Connection, *, before: int | None = None, limit: int | None, version: str | None = None
 ) -> list[Row]:
     """Return promotions and rollbacks (of ``version``), newest first, with numbers below ``before``.
 
-    Each with what was last found of it: ``days``, ``gain``, ``low``, ``high``, ``said`` and
-    ``judged_at``; null where nothing was yet. Where the reason is the sentence of a verdict, that
-    is there in both languages.
+    At most ``limit``, or all of them. Each with what was last found of it: ``days``, ``gain``,
+    ``low``, ``high``, ``said`` and ``judged_at``; null where nothing was yet. Where the reason is the
+    sentence of a verdict, that is there in both languages.
     """
     return _rows(conn, _PROMOTIONS, {"before": before, "limit": limit, "version": version})
 
